@@ -1,6 +1,7 @@
 export * from './clock';
 export * from './device-event';
 export * from './emitter';
+export * from './event-messages';
 export * from './faults';
 export * from './flatten';
 export * from './health';

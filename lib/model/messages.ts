@@ -31,8 +31,8 @@ import {
 
 /** What every Node-RED message may carry besides. */
 interface BaseMessage {
-  _msgid?: string;
-  topic?: string;
+  _msgid?: string | undefined;
+  topic?: string | undefined;
   [property: string]: unknown;
 }
 

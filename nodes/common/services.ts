@@ -1,0 +1,47 @@
+/** What the configuration nodes offer to the nodes that name them. */
+import type { Node } from 'node-red';
+import type { ChirpstackConnection } from '../../lib/chirpstack';
+import type { ConnectionHealth } from '../../lib/model';
+import type { GatewayStore } from '../../lib/store';
+
+/** A connection and how it does, as the poller last reported it. */
+export interface ReportedConnection {
+  readonly name: string;
+  readonly health: ConnectionHealth;
+}
+
+/** The gateway's memory: the store, and the last known state of everything that works on it. */
+export interface DatabaseService {
+  readonly store: GatewayStore;
+  /** Settled when the store has loaded what it knew; never rejects. */
+  readonly opened: Promise<void>;
+  /** By Node-RED id of the chirpstack-connection. */
+  readonly connections: Map<string, ReportedConnection>;
+  /** Counts of the stale detector, if there is one. */
+  freshness: (() => { fresh: number; stale: number; dead: number }) | undefined;
+  /** Sessions of the OPC UA server and where it listens, if there is one. */
+  opcua: (() => { sessions: number; endpointUrls: readonly string[] }) | undefined;
+}
+
+export interface GatewayDatabaseNode extends Node {
+  /** Absent if the node's properties are wrong. */
+  service?: DatabaseService;
+}
+
+export interface ConnectionCredentials {
+  token?: string;
+}
+
+export interface ChirpstackConnectionNode extends Node<ConnectionCredentials> {
+  /** Absent if the node's properties are wrong. */
+  connection?: ChirpstackConnection;
+}
+
+/** The node that a property names, if it is of the right type and there. */
+export function isDatabaseNode(node: Node | null | undefined): node is GatewayDatabaseNode {
+  return node?.type === 'gateway-database';
+}
+
+export function isConnectionNode(node: Node | null | undefined): node is ChirpstackConnectionNode {
+  return node?.type === 'chirpstack-connection';
+}

@@ -1,0 +1,47 @@
+import { isAbsolute, join } from 'node:path';
+import type { NodeAPI, NodeDef } from 'node-red';
+import { errorText, systemClock } from '../../lib/model';
+import { GatewayStore, parseStoreSettings } from '../../lib/store';
+import { configure } from '../common/configuration';
+import { onClose } from '../common/lifecycle';
+import { redLogger } from '../common/red-logger';
+import type { DatabaseService, GatewayDatabaseNode } from '../common/services';
+
+interface Properties extends NodeDef {
+  backend: string;
+  /** Relative paths are inside Node-RED's user folder. */
+  file: string;
+  retentionDays: string;
+}
+
+const init = (RED: NodeAPI): void => {
+  function DatabaseNode(this: GatewayDatabaseNode, properties: Properties): void {
+    RED.nodes.createNode(this, properties);
+    const logger = redLogger(RED, this, 'store');
+    const settings = configure(RED, this, logger, () => {
+      const file = properties.file.trim() || 'lorua.db';
+      return parseStoreSettings({
+        backend: properties.backend,
+        file: isAbsolute(file) ? file : join(RED.settings.userDir ?? process.cwd(), file),
+        retentionDays: properties.retentionDays,
+      });
+    });
+    if (settings === undefined) return;
+    const store = GatewayStore.create(settings, { clock: systemClock, logger });
+    const opened = store.open().catch((error: unknown) => {
+      logger.error({ operation: 'store', event: 'failed', reason: 'internal', message: errorText(error) });
+    });
+    const service: DatabaseService = {
+      store,
+      opened,
+      connections: new Map(),
+      freshness: undefined,
+      opcua: undefined,
+    };
+    this.service = service;
+    onClose(this, () => opened.then(() => store.close()));
+  }
+  RED.nodes.registerType('gateway-database', DatabaseNode);
+};
+
+export = init;

@@ -1,0 +1,33 @@
+interface StoreProperties {
+  name: string;
+  database: string;
+  sendRestored: boolean | string;
+}
+
+RED.nodes.registerType<StoreProperties & import('node-red').EditorNodeProperties>('metric-store', {
+  category: 'lorua',
+  color: '#C7D8C6',
+  defaults: {
+    name: { value: '' },
+    database: { value: '', type: 'gateway-database', required: true },
+    sendRestored: { value: true },
+  },
+  inputs: 1,
+  outputs: 1,
+  icon: 'metric-store.svg',
+  paletteLabel() {
+    return this._('metric-store.palette');
+  },
+  inputLabels() {
+    return this._('metric-store.input.readings');
+  },
+  outputLabels() {
+    return this._('metric-store.output.readings');
+  },
+  label() {
+    return this.name || this._('metric-store.palette');
+  },
+  labelStyle() {
+    return this.name ? 'node_label_italic' : '';
+  },
+});

@@ -1,0 +1,188 @@
+import { isAbsolute, join } from 'node:path';
+import type { Node, NodeAPI, NodeDef, NodeMessageInFlow } from 'node-red';
+import {
+  deviceEventFromMessage,
+  errorText,
+  faultText,
+  healthFromMessage,
+  parseReadingMessage,
+  systemClock,
+  type Timer,
+} from '../../lib/model';
+import {
+  type GatewayServer,
+  PortInUseError,
+  parseServerSettings,
+  type ServerLease,
+  serverRegistry,
+} from '../../lib/opcua';
+import { configure, reportMissing } from '../common/configuration';
+import { onInput, reportFault } from '../common/input';
+import { onClose } from '../common/lifecycle';
+import { processIsEnding } from '../common/process-end';
+import { redLogger } from '../common/red-logger';
+import { type DatabaseService, isDatabaseNode } from '../common/services';
+import { StatusReporter } from '../common/status';
+
+interface Properties extends NodeDef {
+  database: string;
+  port: string;
+  host: string;
+  advertisedHosts: string;
+  /** Comma-separated, e.g. `Basic256Sha256/SignAndEncrypt`; empty = the secure defaults. */
+  endpoints: string;
+  allowAnonymous: boolean | string;
+  trustAllClients: boolean | string;
+  /** Relative paths are inside Node-RED's user folder. */
+  pkiFolder: string;
+  applicationName: string;
+  maxSessions: string;
+}
+
+interface Credentials {
+  user?: string;
+  password?: string;
+}
+
+/** A port in use, or a folder not writable, may be free again: ms between two tries. */
+const RETRY_INTERVAL = 10_000;
+
+const init = (RED: NodeAPI): void => {
+  function OpcuaServerNode(this: Node<Credentials>, properties: Properties): void {
+    RED.nodes.createNode(this, properties);
+    const logger = redLogger(RED, this, 'opcua');
+    const databaseNode = RED.nodes.getNode(properties.database);
+    const settings = configure(RED, this, logger, () => {
+      const folder = properties.pkiFolder?.trim() || 'pki';
+      const { user, password } = this.credentials;
+      return parseServerSettings({
+        port: properties.port,
+        host: properties.host,
+        advertisedHosts: properties.advertisedHosts,
+        endpoints: properties.endpoints,
+        allowAnonymous: properties.allowAnonymous,
+        trustAllClients: properties.trustAllClients,
+        users: user || password ? [{ name: user, password }] : [],
+        pkiFolder: isAbsolute(folder) ? folder : join(RED.settings.userDir ?? process.cwd(), folder),
+        applicationName: properties.applicationName,
+        maxSessions: properties.maxSessions,
+      });
+    });
+    if (settings === undefined) return;
+    if (!isDatabaseNode(databaseNode) || databaseNode.service === undefined) {
+      reportMissing(RED, this, logger, 'database', 'Choose a gateway-database and correct what its log says.');
+      return;
+    }
+    const { service } = databaseNode;
+    const status = new StatusReporter(this);
+    const unsubscribes: (() => void)[] = [];
+    let lease: ServerLease | undefined;
+    let retry: Timer | undefined;
+    let closed = false;
+
+    const showClients = (server: GatewayServer): void =>
+      status.show(
+        'green',
+        'dot',
+        RED._('opcua-gateway-server.status.listening', { port: server.port, sessions: server.clients().sessions }),
+      );
+
+    const serve = (server: GatewayServer): void => {
+      unsubscribes.push(
+        server.attach(modelSource(service)),
+        service.store.onHealth((health) => server.publishStoreHealth(health)),
+        server.onClientEvent((event) => {
+          showClients(server);
+          this.send({ topic: 'client-event', payload: event });
+        }),
+      );
+      server.publishStoreHealth(service.store.health());
+      for (const { name, health } of service.connections.values()) server.publishConnectionHealth(name, health);
+      const opcua = (): { sessions: number; endpointUrls: readonly string[] } => ({
+        sessions: server.clients().sessions,
+        endpointUrls: server.endpointUrls,
+      });
+      service.opcua = opcua;
+      unsubscribes.push(() => {
+        if (service.opcua === opcua) service.opcua = undefined;
+      });
+      showClients(server);
+      RED.events.emit('lorua:opcua-ready', { id: this.id, endpointUrls: server.endpointUrls });
+    };
+
+    const begin = async (): Promise<void> => {
+      status.show('yellow', 'ring', RED._('opcua-gateway-server.status.starting'));
+      await service.opened;
+      if (closed) return;
+      try {
+        const acquired = await serverRegistry.acquire(this.id, settings, {
+          clock: systemClock,
+          random: Math.random,
+          logger,
+        });
+        lease = acquired;
+        if (closed) return;
+        serve(acquired.server);
+      } catch (error) {
+        status.show(
+          'red',
+          'ring',
+          error instanceof PortInUseError
+            ? RED._('opcua-gateway-server.status.port-in-use', { port: settings.port })
+            : errorText(error),
+        );
+        logger.error({
+          operation: 'start',
+          event: 'failed',
+          reason: error instanceof PortInUseError ? 'port-in-use' : 'internal',
+          message: errorText(error),
+          cure:
+            error instanceof PortInUseError
+              ? 'Stop the program that uses the port, or choose another one.'
+              : 'See the message; the start is tried again.',
+        });
+        if (!closed) retry = systemClock.after(RETRY_INTERVAL, () => void begin());
+      }
+    };
+    const beginning = begin();
+
+    const receive = (message: NodeMessageInFlow): void => {
+      const server = lease?.server;
+      if (message.topic === 'device-event') server?.publishDeviceEvent(deviceEventFromMessage(message));
+      else if (message.topic === 'health') {
+        const { health, connection } = healthFromMessage(message);
+        server?.publishConnectionHealth(connection.name, health);
+      } else {
+        const { reading, faults } = parseReadingMessage(message, systemClock);
+        for (const fault of faults) reportFault(this, faultText(fault), message);
+        server?.publish(reading);
+      }
+    };
+    onInput(this, receive);
+
+    onClose(this, async (removed) => {
+      closed = true;
+      retry?.cancel();
+      for (const unsubscribe of unsubscribes) unsubscribe();
+      await beginning;
+      await lease?.release({ final: removed || processIsEnding() });
+    });
+  }
+  RED.nodes.registerType<Node<Credentials>, Properties, Record<string, never>, Credentials>(
+    'opcua-gateway-server',
+    OpcuaServerNode,
+    { credentials: { user: { type: 'text' }, password: { type: 'password' } } },
+  );
+};
+
+function modelSource({ store }: DatabaseService): Parameters<GatewayServer['attach']>[0] {
+  return {
+    inventory: () => store.inventory.merged(),
+    onInventory: (listener) => store.inventory.onChange(() => listener(store.inventory.merged())),
+    metrics: () => store.metrics.all(),
+    onMetrics: (listener) => store.metrics.onChange(listener),
+    value: (devEui, key) => store.values.get(devEui, key),
+  };
+}
+
+export = init;
