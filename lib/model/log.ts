@@ -16,6 +16,8 @@ export const LOG_MODULES = [
   'dashboard',
   'simulator',
   'runtime',
+  /** Node-RED itself and nodes of other packages */
+  'flow',
 ] as const;
 export type LogModule = (typeof LOG_MODULES)[number];
 
@@ -44,7 +46,9 @@ export type LogOperation =
   | 'judge-quality'
   | 'enqueue'
   | 'simulate'
-  | 'login';
+  | 'login'
+  /** whatever Node-RED or a node of another package does */
+  | 'run-flow';
 
 /** What happened. */
 export type LogEvent =
@@ -125,6 +129,8 @@ export interface LogEntry {
   readonly cure?: string;
   /** Path of a file concerned. */
   readonly file?: string;
+  /** Node-RED id of the node concerned. */
+  readonly node?: string;
 }
 
 /** A logger of one module. */
