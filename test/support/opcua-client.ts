@@ -1,0 +1,166 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  AttributeIds,
+  BrowseDirection,
+  type ClientSession,
+  ClientSubscription,
+  DataChangeFilter,
+  DataChangeTrigger,
+  type DataValue,
+  MessageSecurityMode,
+  NodeClass,
+  OPCUACertificateManager,
+  OPCUAClient,
+  type ReferenceDescription,
+  SecurityPolicy,
+  TimestampsToReturn,
+  UserTokenType,
+} from 'node-opcua';
+
+export interface ConnectOptions {
+  readonly url: string;
+  readonly user: string;
+  readonly password: string;
+  readonly securityPolicy?: SecurityPolicy;
+  readonly securityMode?: MessageSecurityMode;
+}
+
+/** One notification that a client got. */
+export interface Notification {
+  readonly nodeId: string;
+  readonly dataValue: DataValue;
+}
+
+/** A real OPC UA client with a certificate of its own, as a SCADA system is one. */
+export class TestClient {
+  readonly session: ClientSession;
+  readonly #client: OPCUAClient;
+  readonly #folder: string;
+
+  private constructor(client: OPCUAClient, session: ClientSession, folder: string) {
+    this.#client = client;
+    this.session = session;
+    this.#folder = folder;
+  }
+
+  static async connect(options: ConnectOptions): Promise<TestClient> {
+    const folder = mkdtempSync(join(tmpdir(), 'lorua-client-'));
+    const clientCertificateManager = new OPCUACertificateManager({
+      rootFolder: join(folder, 'pki'),
+      automaticallyAcceptUnknownCertificate: true,
+    });
+    await clientCertificateManager.initialize();
+    const client = OPCUAClient.create({
+      applicationName: 'Lorua test client',
+      clientCertificateManager,
+      endpointMustExist: false,
+      securityPolicy: options.securityPolicy ?? SecurityPolicy.Basic256Sha256,
+      securityMode: options.securityMode ?? MessageSecurityMode.SignAndEncrypt,
+      connectionStrategy: { maxRetry: 2, initialDelay: 200, maxDelay: 1_000 },
+      requestedSessionTimeout: 60_000,
+    });
+    try {
+      await client.connect(options.url);
+      const session = await client.createSession({
+        type: UserTokenType.UserName,
+        userName: options.user,
+        password: options.password,
+      });
+      return new TestClient(client, session, folder);
+    } catch (error) {
+      await client.disconnect();
+      rmSync(folder, { recursive: true, force: true });
+      throw error;
+    }
+  }
+
+  /** Index of a namespace on this server. */
+  async namespaceIndex(uri: string): Promise<number> {
+    const namespaces = await this.session.readNamespaceArray();
+    const index = namespaces.indexOf(uri);
+    if (index < 0) throw new Error(`the server has no namespace ${uri}`);
+    return index;
+  }
+
+  /** Node id of one of the gateway's own nodes. */
+  async gatewayNode(identifier: string): Promise<string> {
+    return `ns=${await this.namespaceIndex('urn:lorua:gateway')};s=${identifier}`;
+  }
+
+  read(nodeId: string): Promise<DataValue> {
+    return this.session.read({ nodeId, attributeId: AttributeIds.Value });
+  }
+
+  /** Forward hierarchical references of a node, all pages. */
+  async browse(nodeId: string): Promise<ReferenceDescription[]> {
+    let result = await this.session.browse({
+      nodeId,
+      browseDirection: BrowseDirection.Forward,
+      referenceTypeId: 'HierarchicalReferences',
+      includeSubtypes: true,
+      resultMask: 63,
+    });
+    const references = [...(result.references ?? [])];
+    while (
+      result.continuationPoint !== undefined &&
+      result.continuationPoint !== null &&
+      result.continuationPoint.length > 0
+    ) {
+      result = await this.session.browseNext(result.continuationPoint, false);
+      references.push(...(result.references ?? []));
+    }
+    return references;
+  }
+
+  /** Node ids of all variables below a node. */
+  async variablesBelow(nodeId: string): Promise<string[]> {
+    const found = new Set<string>();
+    const seen = new Set<string>([nodeId]);
+    const open = [nodeId];
+    for (let next = open.pop(); next !== undefined; next = open.pop()) {
+      for (const reference of await this.browse(next)) {
+        const id = reference.nodeId.toString();
+        if (seen.has(id)) continue;
+        seen.add(id);
+        if (reference.nodeClass === NodeClass.Variable) found.add(id);
+        open.push(id);
+      }
+    }
+    return [...found];
+  }
+
+  /** Subscribes to values; every change of value, status or source time is given to the listener. */
+  async subscribe(
+    nodeIds: readonly string[],
+    listener: (notification: Notification) => void,
+  ): Promise<ClientSubscription> {
+    const subscription = ClientSubscription.create(this.session, {
+      requestedPublishingInterval: 100,
+      requestedLifetimeCount: 1_000,
+      requestedMaxKeepAliveCount: 20,
+      maxNotificationsPerPublish: 10_000,
+      publishingEnabled: true,
+      priority: 1,
+    });
+    const group = await subscription.monitorItems(
+      nodeIds.map((nodeId) => ({ nodeId, attributeId: AttributeIds.Value })),
+      {
+        samplingInterval: 0,
+        queueSize: 1_000,
+        discardOldest: true,
+        filter: new DataChangeFilter({ trigger: DataChangeTrigger.StatusValueTimestamp }),
+      },
+      TimestampsToReturn.Both,
+    );
+    group.on('changed', (item, dataValue) => listener({ nodeId: item.itemToMonitor.nodeId.toString(), dataValue }));
+    return subscription;
+  }
+
+  async close(): Promise<void> {
+    await this.session.close(true).catch(() => undefined);
+    await this.#client.disconnect();
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+}
