@@ -1,0 +1,66 @@
+/** The flow of a data folder: the reference flow at first, the user's own from then on. */
+import { createHash } from 'node:crypto';
+import { copyFileSync, existsSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { writePrivateFile } from './data-folder';
+
+/** The reference flow as it is shipped. */
+export interface ShippedFlow {
+  /** Absolute path of the flow, and of its credentials (which hold only `${NAME}` of the environment). */
+  readonly flow: string;
+  readonly credentials: string;
+  /** Version of the package. */
+  readonly version: string;
+}
+
+export interface UserFlow {
+  /** Absolute path of the flow that runs. */
+  readonly file: string;
+  readonly outcome:
+    | { readonly kind: 'created' }
+    | { readonly kind: 'kept' }
+    /** A new version of the reference flow lies beside the user's flow. */
+    | { readonly kind: 'offered'; readonly file: string };
+}
+
+const noteSchema = z.object({ version: z.string(), sha256: z.string() });
+
+function digest(path: string): string {
+  return createHash('sha256').update(readFileSync(path)).digest('hex');
+}
+
+function readNote(path: string): z.infer<typeof noteSchema> | undefined {
+  try {
+    return noteSchema.parse(JSON.parse(readFileSync(path, 'utf8')));
+  } catch {
+    // Without a readable note the flow that is shipped now counts as new: it is offered once more, nothing is lost.
+    return undefined;
+  }
+}
+
+/**
+ * Copies the reference flow into the data folder at the first start. From then on the copy is the user's and is never
+ * touched: a later reference flow is put beside it under its version, once.
+ */
+export function settleUserFlow(folder: string, shipped: ShippedFlow): UserFlow {
+  const file = join(folder, 'flows.json');
+  const note = join(folder, 'reference-flow.json');
+  const sha256 = digest(shipped.flow);
+  const remember = (): void =>
+    writePrivateFile(note, `${JSON.stringify({ version: shipped.version, sha256 }, undefined, 2)}\n`);
+
+  if (!existsSync(file) || statSync(file).size === 0) {
+    writePrivateFile(file, readFileSync(shipped.flow, 'utf8'));
+    const credentials = join(folder, 'flows_cred.json');
+    if (!existsSync(credentials)) writePrivateFile(credentials, readFileSync(shipped.credentials, 'utf8'));
+    remember();
+    return { file, outcome: { kind: 'created' } };
+  }
+  if (readNote(note)?.sha256 === sha256) return { file, outcome: { kind: 'kept' } };
+  remember();
+  if (digest(file) === sha256) return { file, outcome: { kind: 'kept' } };
+  const offered = join(folder, `gateway-${shipped.version}.json`);
+  copyFileSync(shipped.flow, offered);
+  return { file, outcome: { kind: 'offered', file: offered } };
+}
