@@ -14,29 +14,21 @@ interface DashboardMessage {
 }
 
 interface DashboardPlugin {
-  readonly type: string;
+  readonly id?: string;
   readonly hooks?: { readonly onAddConnectionCredentials?: unknown };
 }
 
 const ID = 'lorua-dashboard-user';
 const TYPE = 'node-red-dashboard-2';
 
-interface PluginApi {
-  registerPlugin(id: string, definition: object): void;
-  getByType(type: string): readonly (DashboardPlugin & { readonly id: string })[];
-}
-
 const init = (RED: NodeAPI): void => {
-  // The published type does not know plugins yet (Node-RED 1.3+).
-  const { plugins } = RED as NodeAPI & { plugins: PluginApi };
-
   /** In the palette another package may know users: then they are its business. */
   const othersKnowUsers = (): boolean =>
-    plugins
-      .getByType(TYPE)
-      .some(({ id, hooks }) => id !== ID && typeof hooks?.onAddConnectionCredentials === 'function');
+    (RED.plugins.getByType(TYPE) as readonly DashboardPlugin[]).some(
+      ({ id, hooks }) => id !== ID && typeof hooks?.onAddConnectionCredentials === 'function',
+    );
 
-  plugins.registerPlugin(ID, {
+  const plugin: DashboardPlugin & { type: string } = {
     type: TYPE,
     hooks: {
       onAddConnectionCredentials(connection: Connection, message: DashboardMessage): DashboardMessage {
@@ -48,7 +40,8 @@ const init = (RED: NodeAPI): void => {
         return message;
       },
     },
-  });
+  };
+  RED.plugins.registerPlugin(ID, plugin);
 };
 
 export = init;
