@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 /** The standalone gateway: checks its settings, prepares the data folder, runs Node-RED with the reference flow. */
+import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -25,6 +26,7 @@ import {
   openDataFolder,
   openGatewayLog,
   parseEnvironment,
+  sealedFlow,
   settleAdministrator,
   settleUserFlow,
 } from '../lib/runtime';
@@ -67,14 +69,14 @@ async function prepare(): Promise<{ environment: GatewayEnvironment; warnings: r
   }
 }
 
-function settleFlow(environment: GatewayEnvironment, logger: Logger): string {
+function settleFlow(environment: GatewayEnvironment, secret: string, logger: Logger): string {
   const shipped = {
     flow: join(packageRoot, 'flows', 'gateway.json'),
     credentials: join(packageRoot, 'flows', 'gateway_cred.json'),
     version: packageVersion(),
   };
-  if (environment.readOnly) return shipped.flow;
-  const { file, outcome } = settleUserFlow(environment.dataFolder, shipped);
+  if (environment.readOnly) return sealedFlow(environment.dataFolder, shipped, secret);
+  const { file, outcome } = settleUserFlow(environment.dataFolder, shipped, secret);
   if (outcome.kind === 'created')
     logger.info({ operation: 'configure', event: 'created', message: 'the reference flow is yours now', file });
   if (outcome.kind === 'offered')
@@ -114,6 +116,8 @@ function showOnce(generated: string | undefined): { take(): string | undefined }
 }
 
 async function run(): Promise<void> {
+  // Node-RED writes sessions and settings into the data folder too: nobody else is to read them.
+  process.umask(0o077);
   const { environment, warnings } = await prepare();
   const log = openGatewayLog(environment.log, systemClock, (line) => void process.stdout.write(`${line}\n`));
   process.on('exit', () => log.finish());
@@ -140,14 +144,16 @@ async function run(): Promise<void> {
   tellAccount(administrator, logger);
   const password = showOnce(administrator.generatedPassword);
   const simulator = environment.chirpstack === undefined ? await simulatorAccess(environment) : undefined;
-  Object.assign(process.env, flowVariables(environment, administrator, simulator));
+  const credentialSecret = lastingSecret(join(environment.dataFolder, 'credential-secret'));
+  const mqttClientId = `lorua-${createHash('sha256').update(credentialSecret).digest('hex').slice(0, 12)}`;
+  Object.assign(process.env, flowVariables(environment, administrator, simulator, mqttClientId));
   for (const name of FORGOTTEN_VARIABLES) delete process.env[name];
 
   const settings = nodeRedSettings({
     environment,
     packageRoot,
-    flowFile: settleFlow(environment, logger),
-    credentialSecret: lastingSecret(join(environment.dataFolder, 'credential-secret')),
+    flowFile: settleFlow(environment, credentialSecret, logger),
+    credentialSecret,
     login: new Login([administrator], { clock: systemClock, logger: createLogger('dashboard', log.sink) }),
     sink: log.sink,
   });

@@ -18,6 +18,8 @@ export function flowVariables(
   environment: GatewayEnvironment,
   administrator: { readonly name: string; readonly hash: string },
   simulator: SimulatorAccess | undefined,
+  /** Tells this gateway from others at the same MQTT broker; the same at each start, so that the broker keeps events. */
+  mqttClientId: string,
 ): Readonly<Record<string, string>> {
   const { chirpstack, mqtt, opcua } = environment;
   const source =
@@ -40,6 +42,7 @@ export function flowVariables(
     CHIRPSTACK_MQTT_USER: mqtt?.user ?? '',
     CHIRPSTACK_MQTT_PASSWORD: mqtt?.password ?? '',
     // Events come one way only: by MQTT if there is a broker, else by gRPC streams.
+    LORUA_MQTT_CLIENT_ID: mqttClientId,
     LORUA_MQTT: String(mqtt !== undefined),
     LORUA_STREAM_EVENTS: String(mqtt === undefined),
     POLL_INTERVAL_SECONDS: String(environment.pollIntervalSeconds),

@@ -7,9 +7,15 @@ function oneLine(text: string): string {
   return text.replace(/\r?\n\s*/g, ' ⏎ ');
 }
 
+/** Records of Node-RED have nothing but a text, so what every one of them would repeat is left out. */
+function textOf(entry: LogEntry): string {
+  if (entry.operation !== 'run-flow') return logText(entry);
+  return [entry.message, ...(entry.count === undefined ? [] : [`count=${entry.count}`])].join(' ');
+}
+
 /** `2026-11-24T12:00:00.000Z warn  chirpstack: connection lost operation=connect event=lost …` */
 export function formatText(time: number, level: LogLevel, module: LogModule, entry: LogEntry): string {
-  return `${new Date(time).toISOString()} ${level.padEnd(5)} ${module}: ${oneLine(logText(entry))}`;
+  return `${new Date(time).toISOString()} ${level.padEnd(5)} ${module}: ${oneLine(textOf(entry))}`;
 }
 
 /** A JSON object: time (ISO 8601), level, module, operation, event, then the other fields of the entry. */

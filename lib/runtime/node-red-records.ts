@@ -28,7 +28,8 @@ const recordSchema = z.object({
 });
 
 function textOf(message: unknown): string {
-  if (typeof message === 'string') return message.trim();
+  // Node-RED frames some texts with rules of dashes and empty lines.
+  if (typeof message === 'string') return message.replace(/^[-=]{10,}$/gm, '').trim();
   if (message instanceof Error) return message.stack ?? message.message;
   if (typeof message === 'object' && message !== null && 'message' in message && typeof message.message === 'string')
     return message.message;
@@ -47,7 +48,6 @@ export function nodeRedLogHandler(sink: LogSink): (record: unknown) => void {
       return;
     }
     const text = textOf(msg);
-    // Node-RED frames its welcome with empty lines.
     if (text === '') return;
     sink(levelOf(level), 'flow', {
       operation: 'run-flow',

@@ -67,7 +67,8 @@ export function nodeRedSettings(input: NodeRedSettingsInput): Readonly<Record<st
           page: { title: 'Lorua' },
           header: { title: 'Lorua gateway' },
           tours: false,
-          projects: { enabled: false },
+          // Neither on nor off: saying "off" gives a warning at each start.
+          projects: {},
           multiplayer: { enabled: true },
         },
       };

@@ -1,5 +1,5 @@
 /** The flow of a data folder: the reference flow at first, the user's own from then on. */
-import { createHash } from 'node:crypto';
+import { createCipheriv, createHash, randomBytes } from 'node:crypto';
 import { copyFileSync, existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -40,10 +40,23 @@ function readNote(path: string): z.infer<typeof noteSchema> | undefined {
 }
 
 /**
+ * Writes credentials the way Node-RED keeps them (@node-red/runtime credentials.js: AES-256-CTR, key = SHA-256 of the
+ * secret, `$` = IV in hex, then base64).
+ */
+export function writeCredentials(path: string, shipped: string, secret: string): void {
+  const content: unknown = JSON.parse(readFileSync(shipped, 'utf8'));
+  const iv = randomBytes(16);
+  const cipher = createCipheriv('aes-256-ctr', createHash('sha256').update(secret).digest(), iv);
+  const text = cipher.update(JSON.stringify(content), 'utf8', 'base64') + cipher.final('base64');
+  writePrivateFile(path, `${JSON.stringify({ $: iv.toString('hex') + text })}\n`);
+}
+
+/**
  * Copies the reference flow into the data folder at the first start. From then on the copy is the user's and is never
  * touched: a later reference flow is put beside it under its version, once.
+ * @param secret Node-RED's credentialSecret
  */
-export function settleUserFlow(folder: string, shipped: ShippedFlow): UserFlow {
+export function settleUserFlow(folder: string, shipped: ShippedFlow, secret: string): UserFlow {
   const file = join(folder, 'flows.json');
   const note = join(folder, 'reference-flow.json');
   const sha256 = digest(shipped.flow);
@@ -53,7 +66,7 @@ export function settleUserFlow(folder: string, shipped: ShippedFlow): UserFlow {
   if (!existsSync(file) || statSync(file).size === 0) {
     writePrivateFile(file, readFileSync(shipped.flow, 'utf8'));
     const credentials = join(folder, 'flows_cred.json');
-    if (!existsSync(credentials)) writePrivateFile(credentials, readFileSync(shipped.credentials, 'utf8'));
+    if (!existsSync(credentials)) writeCredentials(credentials, shipped.credentials, secret);
     remember();
     return { file, outcome: { kind: 'created' } };
   }
@@ -63,4 +76,13 @@ export function settleUserFlow(folder: string, shipped: ShippedFlow): UserFlow {
   const offered = join(folder, `gateway-${shipped.version}.json`);
   copyFileSync(shipped.flow, offered);
   return { file, outcome: { kind: 'offered', file: offered } };
+}
+
+/**
+ * The reference flow itself, for appliances on which nobody may change it. Node-RED looks for credentials in its user
+ * folder first.
+ */
+export function sealedFlow(folder: string, shipped: ShippedFlow, secret: string): string {
+  writeCredentials(join(folder, 'gateway_cred.json'), shipped.credentials, secret);
+  return shipped.flow;
 }
