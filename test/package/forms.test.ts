@@ -1,0 +1,164 @@
+import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import { repositoryRoot } from '../support/paths';
+import { loadEditor } from './editor';
+import { type Element, elementsOf, parseMarkup, textOf } from './markup';
+import { formOf, nodeTypes, readSource } from './node-sources';
+
+/** Node-RED's own elements for lists: the editable list of a property is made from this container. */
+const LIST_SUFFIX = '-container';
+
+const FIELDS = ['input', 'select', 'textarea'];
+const WHITE = new Set(['#fff', '#ffffff', 'white', 'none']);
+
+function idOf(element: Element): string {
+  return element.attributes.get('id') ?? '';
+}
+
+/** Properties that the form has a field for, lists included. */
+function fieldsOf(form: Element, prefix: string): Map<string, Element> {
+  const lists = elementsOf(form, 'ol').filter((list) => idOf(list).endsWith(LIST_SUFFIX));
+  return new Map(
+    [...elementsOf(form, ...FIELDS), ...lists].map((field) => {
+      const id = idOf(field);
+      assert.ok(id.startsWith(prefix), `the id "${id}" must begin with ${prefix}`);
+      return [id.slice(prefix.length).replace(LIST_SUFFIX, ''), field];
+    }),
+  );
+}
+
+for (const type of nodeTypes)
+  describe(`form of ${type}`, () => {
+    test('is one template of that type, with ids that occur once', () => {
+      const root = formOf(type);
+      assert.deepEqual(
+        elementsOf(root, 'script').map((script) => script.attributes.get('data-template-name')),
+        [type],
+      );
+      const ids = elementsOf(root).map(idOf).filter(Boolean);
+      assert.deepEqual(ids, [...new Set(ids)]);
+    });
+
+    test('has one field for each property, of the kind that the property needs', async () => {
+      const { definition } = await loadEditor(type);
+      const prefix = definition.category === 'config' ? 'node-config-input-' : 'node-input-';
+      const fields = fieldsOf(formOf(type), prefix);
+      const properties = [...Object.keys(definition.defaults), ...Object.keys(definition.credentials ?? {})];
+      assert.deepEqual([...fields.keys()].sort(), properties.sort());
+      assert.equal(properties.includes('name'), true);
+      for (const [property, { value }] of Object.entries(definition.defaults)) {
+        const field = fields.get(property);
+        if (typeof value === 'boolean') assert.equal(field?.attributes.get('type'), 'checkbox', property);
+        if (Array.isArray(value)) assert.equal(field?.name, 'ol', property);
+      }
+      for (const [property, credential] of Object.entries(definition.credentials ?? {}))
+        assert.equal(fields.get(property)?.attributes.get('type'), credential.type, property);
+    });
+
+    test('labels every field, in words from the catalogue', () => {
+      const form = formOf(type);
+      const labels = elementsOf(form, 'label');
+      for (const label of labels) {
+        const texts = elementsOf(label).filter((element) => element.attributes.has('data-i18n'));
+        assert.equal(texts.length, 1, `a label of ${label.attributes.get('for') ?? idOf(label)}`);
+      }
+      for (const field of elementsOf(form, ...FIELDS)) {
+        const own = labels.filter((label) => label.attributes.get('for') === idOf(field));
+        assert.equal(own.length, 1, `labels of ${idOf(field)}`);
+      }
+      for (const list of elementsOf(form, 'ol'))
+        assert.ok(labels.some((label) => idOf(label) === list.attributes.get('aria-labelledby')));
+      const fields = new Set(elementsOf(form, ...FIELDS).map(idOf));
+      for (const label of labels) {
+        const target = label.attributes.get('for');
+        if (target !== undefined) assert.ok(fields.has(target), `${target} is a field`);
+      }
+    });
+
+    test('shows no text that cannot be translated', () => {
+      assert.equal(textOf(formOf(type)), '');
+    });
+  });
+
+for (const type of nodeTypes)
+  describe(`editor code of ${type}`, () => {
+    test('has one literal registerType call, as the tools of the Flow Library read it', async () => {
+      const { script, type: registered } = await loadEditor(type);
+      assert.equal(registered, type);
+      assert.equal(script.match(/registerType/g)?.length, 1);
+      assert.match(script, new RegExp(`RED\\.nodes\\.registerType\\(\\s*"${type}",\\s*\\{`));
+      assert.doesNotMatch(script, /\bimport\b|\brequire\b|\bexport\b/);
+    });
+
+    test('starts with values that its own rules accept', async () => {
+      const { definition } = await loadEditor(type);
+      for (const [property, field] of Object.entries(definition.defaults))
+        if (field.validate !== undefined) {
+          assert.equal(field.validate(field.value), true, property);
+          assert.equal(field.validate(`\${${property.toUpperCase()}}`), true, `${property} from the environment`);
+        }
+    });
+
+    test('says why a rule refuses a value', async () => {
+      const { definition } = await loadEditor(type);
+      for (const [property, field] of Object.entries(definition.defaults))
+        if (field.validate !== undefined) assert.equal(typeof field.validate('no such value'), 'string', property);
+    });
+
+    test('keeps secrets in credentials, the same as the runtime', async () => {
+      const { definition } = await loadEditor(type);
+      for (const property of Object.keys(definition.defaults)) assert.doesNotMatch(property, /token|password|secret/i);
+      const runtime = readSource('nodes', type, `${type}.ts`);
+      for (const [property, credential] of Object.entries(definition.credentials ?? {}))
+        assert.ok(runtime.includes(`${property}: { type: '${credential.type}' }`), `${property} in the runtime`);
+      if (definition.credentials === undefined) assert.doesNotMatch(runtime, /\{ credentials: \{/);
+    });
+
+    test('names configuration nodes of ours only', async () => {
+      const { definition } = await loadEditor(type);
+      for (const { type: named } of Object.values(definition.defaults))
+        if (named !== undefined) assert.ok(nodeTypes.includes(named), named);
+    });
+
+    test('has labels for its ports, a colour and its own icon in the palette', async () => {
+      const { definition } = await loadEditor(type);
+      if (definition.category === 'config') return;
+      assert.equal(definition.category, 'lorua');
+      assert.match(definition.color ?? '', /^#[0-9A-F]{6}$/);
+      assert.equal(definition.icon, `${type}.svg`);
+      for (let index = 0; index < (definition.inputs ?? 0); index++)
+        assert.match(definition.inputLabels?.(index) ?? '', /^[\w-]+(\.\w+)+$/);
+      for (let index = 0; index < (definition.outputs ?? 0); index++)
+        assert.match(definition.outputLabels?.(index) ?? '', /^[\w-]+(\.\w+)+$/);
+    });
+  });
+
+describe('icons', () => {
+  const files = readdirSync(join(repositoryRoot, 'icons')).sort();
+
+  test('every node of the palette has one, and no file is left over', async () => {
+    const icons = (await Promise.all(nodeTypes.map(loadEditor))).flatMap(({ definition }) => definition.icon ?? []);
+    assert.deepEqual(files, icons.sort());
+  });
+
+  for (const file of files)
+    test(`${file} is a white SVG of 2:3`, () => {
+      const [svg, ...others] = elementsOf(parseMarkup(readSource('icons', file)), 'svg');
+      assert.ok(svg && others.length === 0);
+      const width = Number(svg.attributes.get('width'));
+      const height = Number(svg.attributes.get('height'));
+      assert.ok(width >= 40 && height >= 60, `${width} × ${height}`);
+      assert.equal(height / width, 1.5);
+      assert.equal(svg.attributes.get('viewBox'), `0 0 ${width} ${height}`);
+      const paints = elementsOf(svg).flatMap(({ attributes }) =>
+        ['fill', 'stroke'].flatMap((name) => attributes.get(name) ?? []),
+      );
+      assert.ok(
+        paints.some((paint) => paint !== 'none'),
+        'without fill it is black',
+      );
+      for (const paint of paints) assert.ok(WHITE.has(paint.toLowerCase()), paint);
+    });
+});
