@@ -1,0 +1,231 @@
+/** What clients do: sessions, failed logins, refused certificates — told as events and logged. */
+import { createHash, X509Certificate } from 'node:crypto';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { OPCUAServer } from 'node-opcua';
+import { type Clock, Emitter, errorText, type LogEntry, type Logger, type Unsubscribe } from '../model';
+import type { AuthenticationResult } from './authentication';
+import type { Library } from './library';
+import type { Pki } from './pki';
+import type { RepeatedEntries } from './repeated';
+
+export interface ClientEvent {
+  readonly type:
+    | 'session-opened'
+    | 'session-activated'
+    | 'session-closed'
+    | 'login-refused'
+    | 'certificate-refused'
+    | 'connection-refused'
+    | 'channel-failed';
+  /** ms UTC */
+  readonly time: number;
+  /** Remote IP address. */
+  readonly address: string;
+  /** Name the client gave its session. */
+  readonly session?: string;
+  /** Name of the client program. */
+  readonly application?: string;
+  /** User name; `anonymous` or the subject of a certificate for the others. */
+  readonly user?: string;
+  /** e.g. `Basic256Sha256/SignAndEncrypt` */
+  readonly security?: string;
+  /** Why it was refused or ended. */
+  readonly reason?: string;
+  /** SHA-1 thumbprint of a refused certificate, and the file it lies in. */
+  readonly thumbprint?: string;
+  readonly file?: string;
+}
+
+export interface ConnectedClient {
+  readonly session: string;
+  readonly application: string;
+  readonly address: string;
+  readonly user: string;
+  readonly security: string;
+  /** ms UTC */
+  readonly since: number;
+}
+
+type Session = ReturnType<OPCUAServer['engine']['getSessions']>[number];
+
+interface Deps {
+  readonly library: Library;
+  readonly server: OPCUAServer;
+  readonly pki: Pki;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly repeated: RepeatedEntries;
+}
+
+/** SHA-1 of the first certificate of a chain, as files in the PKI folder are named. */
+function thumbprintOf(chain: Buffer): string {
+  try {
+    return new X509Certificate(chain).fingerprint.replaceAll(':', '').toLowerCase();
+  } catch {
+    return createHash('sha1').update(chain).digest('hex');
+  }
+}
+
+export class ClientWatch {
+  readonly #deps: Deps;
+  readonly #events: Emitter<ClientEvent>;
+  readonly #known = new WeakMap<Session, Omit<ConnectedClient, 'since'>>();
+
+  constructor(deps: Deps, onSessions: (count: number) => void) {
+    this.#deps = deps;
+    const { server, logger } = deps;
+    this.#events = new Emitter((error) =>
+      logger.error({
+        operation: 'session',
+        event: 'failed',
+        reason: 'internal',
+        message: `a listener to client events threw: ${errorText(error)}`,
+      }),
+    );
+    server.on('create_session', (session: Session) => {
+      this.#session('session-opened', session);
+      onSessions(server.currentSessionCount);
+    });
+    server.on('session_activated', (session: Session) => this.#session('session-activated', session));
+    server.on('session_closed', (session: Session) => {
+      this.#session('session-closed', session);
+      onSessions(server.engine.currentSessionCount);
+    });
+    server.on('connectionRefused', ({ remoteAddress = '', reason }: { remoteAddress?: string; reason: string }) =>
+      this.#refused(
+        { type: 'connection-refused', time: deps.clock.now(), address: remoteAddress, reason },
+        { reason: 'overflow', cure: 'Raise the number of connections, or find out who opens so many.' },
+      ),
+    );
+    server.on(
+      'openSecureChannelFailure',
+      (
+        { remoteAddress = '', reason }: { remoteAddress?: string; reason: string },
+        { clientCertificate }: { clientCertificate: Buffer | null },
+      ) => {
+        void this.#channelFailed(remoteAddress, reason, clientCertificate);
+      },
+    );
+  }
+
+  on(listener: (event: ClientEvent) => void): Unsubscribe {
+    return this.#events.on(listener);
+  }
+
+  /** Sessions that are open now. */
+  connected(): ConnectedClient[] {
+    return this.#deps.server.engine.getSessions().map((session) => ({
+      ...this.#facts(session),
+      since: session.creationDate.getTime(),
+    }));
+  }
+
+  /** A user name and password that were not accepted. */
+  loginRefused(session: Session, user: string, result: Exclude<AuthenticationResult, 'accepted'>): void {
+    const { address, application, session: name, security } = this.#facts(session);
+    this.#refused(
+      {
+        type: 'login-refused',
+        time: this.#deps.clock.now(),
+        address,
+        session: name,
+        application,
+        user,
+        security,
+        reason: result,
+      },
+      {
+        reason: result,
+        cure:
+          result === 'locked-out'
+            ? 'Too many failed logins: wait some minutes, then log in with the right password.'
+            : 'Check user name and password in the client.',
+      },
+    );
+  }
+
+  #facts(session: Session): Omit<ConnectedClient, 'since'> {
+    const { library } = this.#deps;
+    const channel = session.channel;
+    const known = this.#known.get(session);
+    // A session that is closed has no channel any more.
+    if (channel === undefined && known !== undefined) return known;
+    const token = session.userIdentityToken;
+    const policy = channel?.securityPolicy.split('#')[1] ?? 'None';
+    const facts = {
+      session: session.sessionName,
+      application: session.clientDescription?.applicationName.text ?? '',
+      address: channel?.remoteAddress ?? '',
+      user:
+        token instanceof library.UserNameIdentityToken
+          ? (token.userName ?? '')
+          : token instanceof library.X509IdentityToken
+            ? 'certificate'
+            : 'anonymous',
+      security: policy === 'None' ? 'None' : `${policy}/${library.MessageSecurityMode[channel?.securityMode ?? 1]}`,
+    };
+    this.#known.set(session, facts);
+    return facts;
+  }
+
+  #session(type: 'session-opened' | 'session-activated' | 'session-closed', session: Session): void {
+    const facts = this.#facts(session);
+    this.#events.emit({ type, time: this.#deps.clock.now(), ...facts });
+    const entry: LogEntry = {
+      operation: 'session',
+      event: type === 'session-closed' ? 'closed' : type === 'session-opened' ? 'opened' : 'succeeded',
+      message: `OPC UA ${type.replace('-', ' ')} (${facts.application || 'unnamed client'}, ${facts.security})`,
+      session: facts.session,
+      address: facts.address,
+      ...(type === 'session-opened' ? {} : { user: facts.user }),
+    };
+    if (type === 'session-opened') this.#deps.logger.debug(entry);
+    else this.#deps.logger.info(entry);
+  }
+
+  async #channelFailed(address: string, reason: string, certificate: Buffer | null): Promise<void> {
+    const { pki, clock } = this.#deps;
+    const base = { time: clock.now(), address, reason };
+    if (certificate === null || !/certificate|SecurityChecksFailed/i.test(reason)) {
+      this.#refused({ type: 'channel-failed', ...base }, { reason: 'bad-message' });
+      return;
+    }
+    const thumbprint = thumbprintOf(certificate);
+    const folder = pki.server.rejectedFolder;
+    const files = await readdir(folder).catch((): string[] => []);
+    const name = files.find((file) => file.toLowerCase().includes(thumbprint));
+    const file = name === undefined ? folder : join(folder, name);
+    this.#refused(
+      { type: 'certificate-refused', ...base, thumbprint, file },
+      {
+        reason: 'untrusted-certificate',
+        file,
+        code: thumbprint,
+        cure: `If you know this client, move the file to ${pki.server.trustedFolder}; it may connect at once.`,
+      },
+    );
+  }
+
+  #refused(event: ClientEvent, more: Pick<LogEntry, 'reason' | 'cure' | 'file' | 'code'>): void {
+    this.#events.emit(event);
+    const { logger, repeated } = this.#deps;
+    repeated.write(
+      `${event.type} ${event.address} ${event.user ?? ''} ${event.thumbprint ?? ''} ${more.reason ?? ''}`,
+      {
+        operation:
+          event.type === 'certificate-refused'
+            ? 'certificate'
+            : event.type === 'login-refused'
+              ? 'authenticate'
+              : 'session',
+        event: 'refused',
+        message: `OPC UA ${event.type.replace('-', ' ')}${event.type === 'login-refused' ? '' : `: ${event.reason ?? ''}`}`,
+        address: event.address,
+        ...(event.user === undefined ? {} : { user: event.user.slice(0, 64) }),
+        ...more,
+      },
+      (entry) => (event.type === 'channel-failed' ? logger.debug(entry) : logger.warn(entry)),
+    );
+  }
+}

@@ -1,0 +1,28 @@
+export type { ClientEvent, ConnectedClient } from './client-events';
+export {
+  DEFAULT_ENDPOINTS,
+  endpointText,
+  isWeak,
+  SECURITY_MODES,
+  SECURITY_POLICIES,
+  type SecurityEndpoint,
+  type SecurityModeName,
+  type SecurityPolicyName,
+} from './endpoints';
+export { PkiFolderError, PortInUseError } from './errors';
+export { SERVICE_LEVELS } from './gateway-nodes';
+export type { MetricsChange, ModelSource } from './model-source';
+export { GATEWAY_NAMESPACE, MODEL_NAMESPACE } from './object-types';
+export { type ServerLease, ServerRegistry, serverRegistry } from './registry';
+export { type ClientSummary, GatewayServer, type ServerDeps } from './server';
+export {
+  type AdvertisedHost,
+  defaultApplicationUri,
+  parseServerSettings,
+  SERVER_DEFAULTS,
+  type ServerLimits,
+  type ServerSettings,
+  type ServerUser,
+  type SettingNames,
+  settingsDigest,
+} from './settings';

@@ -1,0 +1,81 @@
+/** What the address space is made from. The store fits; anything else that knows devices does too. */
+import type { CurrentValue, DevEui, Inventory, MetricDefinition, MetricKey, Unsubscribe } from '../model';
+
+export interface MetricsChange {
+  readonly added: readonly MetricDefinition[];
+  readonly changed: readonly MetricDefinition[];
+}
+
+export interface ModelSource {
+  /** The complete picture now. */
+  inventory(): Inventory;
+  /** Told after each change of the inventory. */
+  onInventory(listener: () => void): Unsubscribe;
+  /** All metrics that are known to exist now. */
+  metrics(): Iterable<MetricDefinition>;
+  onMetrics(listener: (change: MetricsChange) => void): Unsubscribe;
+  /** What is known of one metric, to be shown when its node is made. */
+  value(devEui: DevEui, key: MetricKey): CurrentValue | undefined;
+}
+
+/** Several sources seen as one. Where two know a device or application, the one attached first is believed. */
+export class MergedSources {
+  readonly #sources = new Set<ModelSource>();
+  /** Sources that told of at least one device: only these may say that a device is gone. */
+  readonly #told = new WeakSet<ModelSource>();
+
+  add(source: ModelSource): void {
+    this.#sources.add(source);
+  }
+
+  delete(source: ModelSource): void {
+    this.#sources.delete(source);
+  }
+
+  has(source: ModelSource): boolean {
+    return this.#sources.has(source);
+  }
+
+  get size(): number {
+    return this.#sources.size;
+  }
+
+  inventory(): Inventory {
+    const inventories = [...this.#sources].map((source) => {
+      const inventory = source.inventory();
+      if (inventory.devices.size > 0) this.#told.add(source);
+      return inventory;
+    });
+    const [first] = inventories;
+    if (first !== undefined && inventories.length === 1) return first;
+    // Later entries of a map stand, so the first source comes last.
+    const merge = <Id, Item>(part: (inventory: Inventory) => ReadonlyMap<Id, Item>): ReadonlyMap<Id, Item> =>
+      new Map(inventories.toReversed().flatMap((inventory) => [...part(inventory)]));
+    return {
+      applications: merge(({ applications }) => applications),
+      profiles: merge(({ profiles }) => profiles),
+      devices: merge(({ devices }) => devices),
+    };
+  }
+
+  /**
+   * Whether what is missing from {@link inventory} is gone for sure. After a redeploy a new source starts empty and
+   * learns its devices later; until then nothing is taken away.
+   */
+  isComplete(): boolean {
+    return this.size > 0 && [...this.#sources].every((source) => this.#told.has(source));
+  }
+
+  *metrics(): Iterable<MetricDefinition> {
+    for (const source of this.#sources) yield* source.metrics();
+  }
+
+  value(devEui: DevEui, key: MetricKey): CurrentValue | undefined {
+    let newest: CurrentValue | undefined;
+    for (const source of this.#sources) {
+      const value = source.value(devEui, key);
+      if (value !== undefined && (newest === undefined || value.time > newest.time)) newest = value;
+    }
+    return newest;
+  }
+}

@@ -1,0 +1,119 @@
+/** Our settings in the words of node-opcua. */
+import { isIPv6 } from 'node:net';
+import type { OPCUAServer, OPCUAServerOptions } from 'node-opcua';
+import { endpointText, type SecurityEndpoint } from './endpoints';
+import type { Library } from './library';
+import type { Pki } from './pki';
+import type { ServerSettings } from './settings';
+import { negotiate } from './transport';
+
+const PRODUCT_URI = 'urn:lorua:gateway:product';
+
+/** Facets that are met (Part 7); the library's own list claims more. */
+const PROFILES = [
+  'http://opcfoundation.org/UA-Profile/Server/EmbeddedUA2017',
+  'http://opcfoundation.org/UA-Profile/Server/DataAccess',
+  'http://opcfoundation.org/UA-Profile/Server/StandardEventSubscription',
+  'http://opcfoundation.org/UA-Profile/Transport/uatcp-uasc-uabinary',
+];
+
+function urlHost(host: string): string {
+  return isIPv6(host) ? `[${host}]` : host;
+}
+
+function isWildcard(host: string): boolean {
+  return /^[0:.]+$/.test(host);
+}
+
+export function serverOptions(
+  library: Library,
+  settings: ServerSettings,
+  pki: Pki,
+  version: string,
+): OPCUAServerOptions {
+  const { MessageSecurityMode, SecurityPolicy } = library;
+  const policies = new Set(settings.endpoints.map(({ policy }) => SecurityPolicy[policy]));
+  // Over a channel without security, passwords are still encrypted, with a policy that must be known for that.
+  if (policies.has(SecurityPolicy.None)) policies.add(SecurityPolicy.Basic256Sha256);
+  const modes = new Set(settings.endpoints.map(({ mode }) => MessageSecurityMode[mode]));
+  const { host, advertisedHosts } = settings;
+  const limits = settings.maxNodesPerCall;
+  return {
+    port: settings.port,
+    ...(host === undefined ? {} : { host }),
+    // A server that listens on one address is not reached by the name of the machine.
+    ...(host === undefined || isWildcard(host) ? {} : { hostname: urlHost(host) }),
+    alternateHostname: advertisedHosts.filter(({ port }) => port === undefined).map((item) => urlHost(item.host)),
+    advertisedEndpoints: advertisedHosts
+      .filter(({ port }) => port !== undefined)
+      .map((item) => `opc.tcp://${urlHost(item.host)}:${item.port}`),
+    securityPolicies: [...policies],
+    securityModes: [...modes],
+    // Clients look for endpoints over an unsecured channel; without a None endpoint it can do nothing else.
+    disableDiscovery: false,
+    allowAnonymous: settings.allowAnonymous,
+    serverCertificateManager: pki.server,
+    userCertificateManager: pki.user,
+    certificateFile: pki.certificateFile,
+    registerServerMethod: library.RegisterServerMethod.HIDDEN,
+    nodesets: [library.nodesets.standard],
+    isAuditing: false,
+    serverInfo: {
+      applicationUri: settings.applicationUri,
+      productUri: PRODUCT_URI,
+      applicationName: { text: settings.applicationName, locale: 'en' },
+    },
+    buildInfo: {
+      productName: 'Lorua',
+      productUri: PRODUCT_URI,
+      manufacturerName: 'Lorua',
+      softwareVersion: version,
+      buildNumber: version,
+    },
+    maxConnectionsPerEndpoint: settings.maxConnectionsPerEndpoint,
+    serverCapabilities: {
+      maxSessions: settings.maxSessions,
+      maxSubscriptionsPerSession: settings.maxSubscriptionsPerSession,
+      maxSubscriptions: settings.maxSessions * settings.maxSubscriptionsPerSession,
+      maxMonitoredItems: settings.maxMonitoredItems,
+      maxMonitoredItemsPerSubscription: settings.maxMonitoredItemsPerSubscription,
+      // 0 = each change is delivered; anything else would fold changes that follow closely.
+      minSupportedSampleRate: 0,
+      maxBrowseContinuationPoints: 100,
+      maxHistoryContinuationPoints: 100,
+      localeIdArray: ['en'],
+      serverProfileArray: PROFILES,
+      operationLimits: {
+        maxNodesPerRead: limits,
+        maxNodesPerWrite: limits,
+        maxNodesPerBrowse: limits,
+        maxNodesPerRegisterNodes: limits,
+        maxNodesPerTranslateBrowsePathsToNodeIds: limits,
+        maxNodesPerMethodCall: limits,
+        maxMonitoredItemsPerCall: settings.maxMonitoredItemsPerCall,
+        maxNodesPerHistoryReadData: settings.maxNodesPerHistoryRead,
+        maxNodesPerHistoryReadEvents: settings.maxNodesPerHistoryRead,
+      },
+    },
+    transportSettings: { adjustTransportLimits: (hello) => negotiate(hello, settings.chunkSize) },
+  };
+}
+
+/**
+ * Takes back endpoints that nobody asked for: the library offers every policy with every mode, and policies that are
+ * only there to encrypt passwords.
+ */
+export function withdrawEndpoints(library: Library, server: OPCUAServer, wanted: readonly SecurityEndpoint[]): void {
+  const { MessageSecurityMode } = library;
+  const names = new Set(wanted.map(endpointText));
+  for (const endpoint of server.endpoints) {
+    const descriptions = endpoint.endpointDescriptions();
+    const kept = descriptions.filter((description) => {
+      // Only for discovery; no session can be made with it.
+      if ('restricted' in description && description.restricted === true) return true;
+      const policy = description.securityPolicyUri?.split('#')[1] ?? 'None';
+      return names.has(policy === 'None' ? 'None' : `${policy}/${MessageSecurityMode[description.securityMode]}`);
+    });
+    descriptions.splice(0, descriptions.length, ...kept);
+  }
+}

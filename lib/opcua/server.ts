@@ -1,0 +1,312 @@
+/** The OPC UA server of the gateway: its life, its security, and what is put into it. */
+import type { OPCUAServer, OPCUAServerOptions } from 'node-opcua';
+import {
+  type Clock,
+  type ConnectionHealth,
+  type DeviceEvent,
+  errorText,
+  type Logger,
+  type Random,
+  type Reading,
+  type StoreHealth,
+  type Unsubscribe,
+} from '../model';
+import { Authenticator } from './authentication';
+import { type ClientEvent, ClientWatch, type ConnectedClient } from './client-events';
+import { endpointText, isWeak } from './endpoints';
+import { listenError } from './errors';
+import { GatewayNodes } from './gateway-nodes';
+import { InformationModel } from './information-model';
+import { type Library, loadLibrary } from './library';
+import { captureLibraryLog } from './library-log';
+import type { ModelSource } from './model-source';
+import { NodeFactory } from './node-factory';
+import { openPki, type Pki } from './pki';
+import { RepeatedEntries } from './repeated';
+import { guardRequest } from './request-guard';
+import { serverOptions, withdrawEndpoints } from './server-options';
+import type { ServerSettings } from './settings';
+import { createUserManager } from './user-manager';
+import { packageVersion } from './version';
+
+export interface ServerDeps {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+}
+
+export interface ClientSummary {
+  readonly sessions: number;
+  readonly subscriptions: number;
+  readonly monitoredItems: number;
+  readonly clients: readonly ConnectedClient[];
+}
+
+/** How long clients are told that the server goes down before it does, ms. */
+const SHUTDOWN_NOTICE = 1_000;
+
+/** Everything that exists while the server runs. */
+interface Running {
+  readonly library: Library;
+  readonly server: OPCUAServer;
+  readonly pki: Pki;
+  readonly model: InformationModel;
+  readonly gateway: GatewayNodes;
+  readonly clients: ClientWatch;
+  readonly releaseLog: () => void;
+}
+
+export class GatewayServer {
+  readonly settings: ServerSettings;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #repeated: RepeatedEntries;
+  readonly #sources = new Map<ModelSource, { detach: Unsubscribe | undefined }>();
+  readonly #listeners = new Map<(event: ClientEvent) => void, Unsubscribe | undefined>();
+  #running: Running | undefined;
+  #starting: Promise<void> | undefined;
+  #stopping: Promise<void> | undefined;
+
+  constructor(settings: ServerSettings, deps: ServerDeps) {
+    this.settings = settings;
+    this.#clock = deps.clock;
+    this.#logger = deps.logger;
+    this.#repeated = new RepeatedEntries(deps.clock);
+  }
+
+  /**
+   * Starts listening; the nodes of devices are made afterwards. A server starts once: make a new one after a failure
+   * or {@link stop}.
+   * @throws PortInUseError, PkiFolderError, InvalidInputError (host or port that this machine does not give)
+   */
+  start(): Promise<void> {
+    this.#starting ??= this.#start();
+    return this.#starting;
+  }
+
+  /** Tells clients, closes everything and frees the port, within two seconds. Idempotent; never rejects. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  /** URLs that clients are told, without doubles; empty while the server does not run. */
+  get endpointUrls(): readonly string[] {
+    const descriptions = this.#running?.server.endpoints[0]?.endpointDescriptions() ?? [];
+    return [...new Set(descriptions.map(({ endpointUrl }) => endpointUrl ?? ''))];
+  }
+
+  /** The port that is listened on; the one of the settings while the server does not run. */
+  get port(): number {
+    return this.#running?.server.endpoints[0]?.port ?? this.settings.port;
+  }
+
+  get isRunning(): boolean {
+    return this.#running !== undefined;
+  }
+
+  /**
+   * Builds the address space from a source and keeps it in step until the returned function is called. The nodes stay
+   * after that, so that another source (after a redeploy) can go on with them. May be called before {@link start}.
+   */
+  attach(source: ModelSource): Unsubscribe {
+    const entry: { detach: Unsubscribe | undefined } = { detach: this.#running?.model.attach(source) };
+    this.#sources.set(source, entry);
+    return () => {
+      if (this.#sources.get(source) === entry) this.#sources.delete(source);
+      entry.detach?.();
+      entry.detach = undefined;
+    };
+  }
+
+  /** Resolves when the address space shows all that its sources have told. */
+  async settled(): Promise<void> {
+    await this.#running?.model.settled();
+  }
+
+  /** Shows what a reading says, unless something newer is shown. Cheap: called for every reading. */
+  publish(reading: Reading): void {
+    this.#running?.model.publish(reading);
+  }
+
+  /** Shows the status and joins of devices; other events have nothing to show. */
+  publishDeviceEvent(event: DeviceEvent): void {
+    this.#running?.model.publishEvent(event);
+  }
+
+  /** @param name of the connection, as people know it; it names the node */
+  publishConnectionHealth(name: string, health: ConnectionHealth): void {
+    this.#running?.gateway.setConnection(name, health);
+  }
+
+  publishStoreHealth(health: StoreHealth): void {
+    this.#running?.gateway.setStore(health);
+  }
+
+  clients(): ClientSummary {
+    const engine = this.#running?.server.engine;
+    const sessions = engine?.getSessions() ?? [];
+    return {
+      sessions: sessions.length,
+      subscriptions: engine?.currentSubscriptionCount ?? 0,
+      monitoredItems: sessions.reduce(
+        (sum, session) =>
+          sum +
+          session.publishEngine.subscriptions.reduce((items, { monitoredItemCount }) => items + monitoredItemCount, 0),
+        0,
+      ),
+      clients: this.#running?.clients.connected() ?? [],
+    };
+  }
+
+  /** Told what clients do. May be called before {@link start}. */
+  onClientEvent(listener: (event: ClientEvent) => void): Unsubscribe {
+    const entry = (event: ClientEvent): void => listener(event);
+    this.#listeners.set(entry, this.#running?.clients.on(entry));
+    return () => {
+      this.#listeners.get(entry)?.();
+      this.#listeners.delete(entry);
+    };
+  }
+
+  async #start(): Promise<void> {
+    const begun = this.#clock.monotonic();
+    const library = await loadLibrary();
+    const releaseLog = captureLibraryLog(library, this.#logger, this.#repeated);
+    let pki: Pki | undefined;
+    let server: OPCUAServer | undefined;
+    try {
+      pki = await openPki(library, this.settings, this.#logger);
+      this.#running = await this.#open(library, pki, releaseLog, (made) => {
+        server = made;
+      });
+    } catch (error) {
+      await this.#giveUp(server, pki);
+      releaseLog();
+      throw listenError(error, this.settings);
+    }
+    const { model, clients } = this.#running;
+    for (const [source, entry] of this.#sources) entry.detach = model.attach(source);
+    for (const listener of this.#listeners.keys()) this.#listeners.set(listener, clients.on(listener));
+    this.#announce(this.#clock.monotonic() - begun);
+  }
+
+  async #open(
+    library: Library,
+    pki: Pki,
+    releaseLog: () => void,
+    onMade: (server: OPCUAServer) => void,
+  ): Promise<Running> {
+    const { settings } = this;
+    const authenticator = new Authenticator(settings.users, { clock: this.#clock });
+    let clients: ClientWatch | undefined;
+    const options: OPCUAServerOptions = serverOptions(library, settings, pki, packageVersion());
+    const server = new library.OPCUAServer({
+      ...options,
+      userManager: createUserManager(library, authenticator, (session, user, result) =>
+        clients?.loginRefused(session, user, result),
+      ),
+    });
+    onMade(server);
+    await server.initialize();
+    const { addressSpace } = server.engine;
+    if (addressSpace === null) throw new Error('the OPC UA library made no address space');
+    withdrawEndpoints(library, server, settings.endpoints);
+
+    const factory = new NodeFactory(library, addressSpace, this.#clock);
+    const gateway = new GatewayNodes(factory, packageVersion());
+    const model = new InformationModel({
+      factory,
+      clock: this.#clock,
+      logger: this.#logger,
+      repeated: this.#repeated,
+      removedNodesKept: settings.removedNodesKept,
+    });
+    const { Variant, DataType } = library;
+    addressSpace.rootFolder.objects.server.serviceLevel.bindVariable(
+      { get: () => new Variant({ dataType: DataType.Byte, value: gateway.serviceLevel }) },
+      true,
+    );
+    server.on('request', (request: unknown) =>
+      guardRequest(library, request, {
+        isPushed: (index) => factory.isPushed(index),
+        samplingRewrite: settings.samplingRewrite,
+        findItem: (subscriptionId, itemId) => {
+          const item = server.engine.findSubscription(subscriptionId)?.getMonitoredItem(itemId);
+          const namespace = item?.node?.nodeId.namespace;
+          return item && namespace !== undefined ? { namespace, attribute: item.itemToMonitor.attributeId } : undefined;
+        },
+      }),
+    );
+    clients = new ClientWatch(
+      { library, server, pki, clock: this.#clock, logger: this.#logger, repeated: this.#repeated },
+      (count) => gateway.setSessions(count),
+    );
+    await server.start();
+    return { library, server, pki, model, gateway, clients, releaseLog };
+  }
+
+  #announce(duration: number): void {
+    const { settings } = this;
+    this.#logger.info({
+      operation: 'start',
+      event: 'ready',
+      message: `OPC UA server listens: ${this.endpointUrls.join(', ')}`,
+      address: `${settings.host ?? '*'}:${this.port}`,
+      duration_ms: Math.round(duration),
+    });
+    const warn = (message: string, cure: string): void =>
+      this.#logger.warn({ operation: 'start', event: 'diagnostic', reason: 'bad-setting', message, cure });
+    if (settings.trustAllClients)
+      warn(
+        'OPC UA trusts every client certificate: anybody on the network may connect',
+        'Turn this off and move the certificates of known clients from the rejected to the trusted folder.',
+      );
+    const weak = settings.endpoints.filter(isWeak).map(endpointText);
+    if (weak.length > 0)
+      warn(`OPC UA offers endpoints that do not protect: ${weak.join(', ')}`, 'Remove them once no client needs them.');
+    if (settings.allowAnonymous)
+      warn('OPC UA lets clients in without a login', 'Turn anonymous access off and give each client a user.');
+    if (settings.users.length === 0 && !settings.allowAnonymous)
+      warn('OPC UA has no users: only clients with a trusted user certificate can log in', 'Add a user.');
+  }
+
+  async #giveUp(server: OPCUAServer | undefined, pki: Pki | undefined): Promise<void> {
+    try {
+      await server?.shutdown(0);
+      server?.dispose();
+    } catch (error) {
+      this.#logger.debug({ operation: 'stop', event: 'failed', reason: 'internal', message: errorText(error) });
+    }
+    await pki?.dispose();
+  }
+
+  async #stop(): Promise<void> {
+    // A start that is under way cannot be interrupted; what it made is taken down.
+    await this.#starting?.catch(() => undefined);
+    const running = this.#running;
+    this.#running = undefined;
+    this.#repeated.flush();
+    if (running === undefined) return;
+    const { server, pki, model, releaseLog } = running;
+    for (const entry of this.#sources.values()) {
+      entry.detach?.();
+      entry.detach = undefined;
+    }
+    model.close();
+    try {
+      await server.shutdown(server.currentSessionCount > 0 ? SHUTDOWN_NOTICE : 0);
+    } catch (error) {
+      this.#logger.warn({
+        operation: 'stop',
+        event: 'failed',
+        reason: 'internal',
+        message: `OPC UA server did not stop cleanly: ${errorText(error)}`,
+      });
+    }
+    await pki.dispose();
+    this.#repeated.flush();
+    releaseLog();
+    this.#logger.info({ operation: 'stop', event: 'stopped', message: 'OPC UA server stopped' });
+  }
+}
