@@ -35,7 +35,9 @@ export function httpGuard(login: Login): HttpGuard {
       next();
       return;
     }
-    response.writeHead(401, { 'WWW-Authenticate': CHALLENGE, 'Content-Type': 'text/plain; charset=utf-8' });
+    response.statusCode = 401;
+    response.setHeader('WWW-Authenticate', CHALLENGE);
+    response.setHeader('Content-Type', 'text/plain; charset=utf-8');
     response.end('Log in with the name and password of the administrator.\n');
   };
   return (request, response, next) => void admit(request, response, next);
