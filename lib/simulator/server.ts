@@ -1,0 +1,123 @@
+/** A ChirpStack without radio: the gRPC services over a world that programs build and devices talk to. */
+import { ApplicationServiceService } from '@chirpstack/chirpstack-api/api/application_grpc_pb';
+import { DeviceServiceService } from '@chirpstack/chirpstack-api/api/device_grpc_pb';
+import { DeviceProfileServiceService } from '@chirpstack/chirpstack-api/api/device_profile_grpc_pb';
+import { GatewayServiceService } from '@chirpstack/chirpstack-api/api/gateway_grpc_pb';
+import { InternalServiceService } from '@chirpstack/chirpstack-api/api/internal_grpc_pb';
+import { TenantServiceService } from '@chirpstack/chirpstack-api/api/tenant_grpc_pb';
+import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { type Clock, errorText, type Logger, type Random, type Unsubscribe } from '../model';
+import type { ServiceContext } from './caller';
+import { Downlinks } from './downlinks';
+import { type CallFault, FaultInjection } from './fault-injection';
+import { Network } from './network';
+import { applicationService } from './services/application';
+import { deviceService } from './services/device';
+import { deviceMetricsService } from './services/device-metrics';
+import { deviceProfileService } from './services/device-profile';
+import { deviceQueueService } from './services/device-queue';
+import { gatewayService } from './services/gateway';
+import { internalService } from './services/internal';
+import { tenantService } from './services/tenant';
+import { EventStreams } from './streams';
+import { TimerQueue } from './timer-queue';
+import type { World } from './world';
+
+export interface ServerOptions {
+  readonly world: World;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  /** Most events that a stream sends at one look, 10. */
+  readonly eventsPerLook?: number;
+  /** ms in which the class C scheduler leaves a device alone after an uplink or a downlink, 5,000. */
+  readonly schedulerLock?: number;
+}
+
+/** ms between two looks of a stream into the stored events. */
+const STREAM_INTERVAL = 1_000;
+
+export class ChirpstackServer {
+  readonly world: World;
+  readonly network: Network;
+  readonly downlinks: Downlinks;
+  readonly timers: TimerQueue;
+  readonly #options: ServerOptions;
+  readonly #streams: EventStreams;
+  readonly #faults = new FaultInjection();
+  #server: Server | undefined;
+
+  constructor(options: ServerOptions) {
+    const { world, clock, random, logger } = options;
+    this.#options = options;
+    this.world = world;
+    const onListenerError = (error: unknown): void =>
+      logger.error({
+        operation: 'simulate',
+        event: 'failed',
+        reason: 'internal',
+        message: `A listener or a timer of the simulator failed: ${errorText(error)}`,
+      });
+    this.timers = new TimerQueue(clock, onListenerError);
+    this.downlinks = new Downlinks({
+      world,
+      clock,
+      random,
+      timers: this.timers,
+      onListenerError,
+      ...(options.schedulerLock === undefined ? {} : { lock: options.schedulerLock }),
+    });
+    this.network = new Network({ world, clock, random, downlinks: this.downlinks, onListenerError });
+    this.#streams = new EventStreams(this.timers, clock, {
+      interval: STREAM_INTERVAL,
+      count: options.eventsPerLook ?? 10,
+    });
+  }
+
+  /** How many event streams are open. */
+  get openStreams(): number {
+    return this.#streams.count;
+  }
+
+  /** @returns the port; @throws if it cannot be had */
+  async listen(host: string, port: number): Promise<number> {
+    const server = new Server({ 'grpc.max_concurrent_streams': 2 ** 31 - 1 });
+    const { world, clock, logger, random } = this.#options;
+    const context: ServiceContext = { world, clock, logger, faults: this.#faults };
+    server.addService(TenantServiceService, tenantService(context));
+    server.addService(ApplicationServiceService, applicationService(context));
+    server.addService(DeviceProfileServiceService, deviceProfileService(context));
+    server.addService(DeviceServiceService, {
+      ...deviceService(context),
+      ...deviceMetricsService(context),
+      ...deviceQueueService(context, this.downlinks, random),
+    });
+    server.addService(GatewayServiceService, gatewayService(context));
+    server.addService(InternalServiceService, internalService(context, this.#streams));
+    const address = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+    const bound = await new Promise<number>((resolve, reject) => {
+      server.bindAsync(address, ServerCredentials.createInsecure(), (error, actual) =>
+        error === null ? resolve(actual) : reject(error),
+      );
+    });
+    this.#server = server;
+    return bound;
+  }
+
+  /** Cuts all connections and frees the port. Idempotent. */
+  async close(): Promise<void> {
+    const server = this.#server;
+    this.#server = undefined;
+    this.#streams.stop();
+    if (server === undefined) return;
+    await new Promise<void>((resolve) => {
+      server.tryShutdown(() => resolve());
+      server.forceShutdown();
+    });
+  }
+
+  /** Makes calls go wrong until the returned function is called. */
+  failCalls(fault: CallFault): Unsubscribe {
+    return this.#faults.add(fault);
+  }
+}
