@@ -51,4 +51,6 @@ export interface StoreHealth {
   readonly lost: number;
   /** Samples committed since start. */
   readonly committed: number;
+  /** Something to know that is over, for people: a damaged database was set aside. */
+  readonly notice?: string;
 }

@@ -1,0 +1,104 @@
+import type { CurrentValue, DevEui, EventId, MetricDefinition, MetricKey } from '../model';
+import type { StoredMetric } from './backend';
+import { EventMemory } from './event-memory';
+import type { MetricRecord } from './metric-record';
+
+/** All that the store holds of one device. */
+export interface DeviceRecord {
+  readonly devEui: DevEui;
+  readonly metrics: Map<MetricKey, MetricRecord>;
+  /** The current values alone, as readers want them. */
+  readonly values: Map<MetricKey, CurrentValue>;
+  readonly events: EventMemory;
+}
+
+const NO_VALUES: ReadonlyMap<MetricKey, CurrentValue> = new Map();
+
+/** Metrics of all devices, and the numbers that stand for them in the storage. */
+export class Devices {
+  readonly #devices = new Map<DevEui, DeviceRecord>();
+  readonly #byId = new Map<number, { device: DeviceRecord; metric: MetricRecord }>();
+  #nextId = 1;
+
+  get(devEui: DevEui, key: MetricKey): MetricRecord | undefined {
+    return this.#devices.get(devEui)?.metrics.get(key);
+  }
+
+  byId(id: number): { device: DeviceRecord; metric: MetricRecord } | undefined {
+    return this.#byId.get(id);
+  }
+
+  known(devEui: DevEui): DeviceRecord | undefined {
+    return this.#devices.get(devEui);
+  }
+
+  /** The device's record, made if it is new. */
+  device(devEui: DevEui): DeviceRecord {
+    let device = this.#devices.get(devEui);
+    if (device === undefined) {
+      device = { devEui, metrics: new Map(), values: new Map(), events: new EventMemory() };
+      this.#devices.set(devEui, device);
+    }
+    return device;
+  }
+
+  all(): Iterable<DeviceRecord> {
+    return this.#devices.values();
+  }
+
+  *definitions(): Generator<MetricDefinition> {
+    for (const { metrics } of this.#devices.values()) for (const { definition } of metrics.values()) yield definition;
+  }
+
+  valuesOf(devEui: DevEui): ReadonlyMap<MetricKey, CurrentValue> {
+    return this.#devices.get(devEui)?.values ?? NO_VALUES;
+  }
+
+  /** A metric that is not known yet. */
+  add(device: DeviceRecord, definition: MetricDefinition, id = this.#nextId): MetricRecord {
+    const metric: MetricRecord = { id, definition, current: undefined, own: undefined, mismatched: false };
+    device.metrics.set(definition.key, metric);
+    this.#byId.set(id, { device, metric });
+    this.#nextId = Math.max(this.#nextId, id + 1);
+    return metric;
+  }
+
+  /**
+   * Takes over the metrics of a storage. Metrics that were met before it was open get the storage's numbers, or new
+   * ones behind them; what is known of them already stands.
+   * @returns old to new number of all metrics whose number changed
+   */
+  restore(stored: readonly StoredMetric[]): Map<number, number> {
+    const before = [...this.#byId.values()];
+    const numbers = new Map<number, number>();
+    this.#byId.clear();
+    for (const { id, definition } of stored) {
+      this.#nextId = Math.max(this.#nextId, id + 1);
+      const device = this.device(definition.devEui);
+      const known = device.metrics.get(definition.key);
+      if (known === undefined) {
+        this.add(device, definition, id);
+        continue;
+      }
+      if (known.id !== id) numbers.set(known.id, id);
+      known.id = id;
+      // The type that history is in stands, whatever came while the storage could not be read.
+      known.definition = { ...known.definition, dataType: definition.dataType ?? known.definition.dataType };
+      this.#byId.set(id, { device, metric: known });
+    }
+    for (const entry of before) {
+      if (this.#byId.get(entry.metric.id)?.metric === entry.metric) continue;
+      const id = this.#byId.has(entry.metric.id) ? this.#nextId++ : entry.metric.id;
+      if (id !== entry.metric.id) numbers.set(entry.metric.id, id);
+      entry.metric.id = id;
+      this.#byId.set(id, entry);
+      this.#nextId = Math.max(this.#nextId, id + 1);
+    }
+    return numbers;
+  }
+
+  /** The event's sequence number; `undefined` if the same event was seen. */
+  seeEvent(device: DeviceRecord, eventId: EventId): number | undefined {
+    return device.events.add(eventId);
+  }
+}

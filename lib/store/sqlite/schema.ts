@@ -1,0 +1,103 @@
+/**
+ * Schema of the database and how an older one becomes the present one. Forward only: a migration that was released is
+ * never changed, a new one is added. Documented for users in docs/operations.md.
+ */
+import type { Database } from 'better-sqlite3';
+import { StorageError } from '../backend';
+
+/** SQL of each version, from 1. Each runs in one transaction together with the new `user_version`. */
+export const MIGRATIONS: readonly string[] = [
+  `
+  -- Metrics get a number, so that a row of history is small.
+  CREATE TABLE metrics (
+    metric_id INTEGER PRIMARY KEY,
+    dev_eui   TEXT NOT NULL,
+    key       TEXT NOT NULL,
+    name      TEXT NOT NULL,
+    kind      TEXT NOT NULL,
+    data_type TEXT,
+    UNIQUE (dev_eui, key)
+  ) STRICT;
+
+  -- The last picture of each source (Node-RED id of its connection); body is JSON.
+  CREATE TABLE inventory (
+    source TEXT NOT NULL,
+    kind   TEXT NOT NULL CHECK (kind IN ('application', 'profile', 'device')),
+    id     TEXT NOT NULL,
+    body   TEXT NOT NULL,
+    PRIMARY KEY (source, kind, id)
+  ) STRICT, WITHOUT ROWID;
+
+  -- Times are whole ms UTC, status is an OPC UA status code, flags see columns.ts. The storage class of a value is its
+  -- type: REAL = Double, INTEGER = Int64 or Boolean (flags tell), TEXT = String, NULL = a status without a value.
+  CREATE TABLE current_values (
+    metric_id INTEGER PRIMARY KEY,
+    time      INTEGER NOT NULL,
+    status    INTEGER NOT NULL,
+    flags     INTEGER NOT NULL,
+    value     ANY
+  ) STRICT;
+
+  CREATE TABLE history (
+    metric_id INTEGER NOT NULL,
+    time      INTEGER NOT NULL,
+    status    INTEGER NOT NULL,
+    flags     INTEGER NOT NULL,
+    value     ANY,
+    PRIMARY KEY (metric_id, time)
+  ) STRICT, WITHOUT ROWID;
+
+  -- The last events of each device, as a ring: slot = sequence modulo its size.
+  CREATE TABLE seen_events (
+    dev_eui  TEXT NOT NULL,
+    slot     INTEGER NOT NULL,
+    sequence INTEGER NOT NULL,
+    event_id TEXT NOT NULL,
+    PRIMARY KEY (dev_eui, slot)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE gateway_state (
+    name  TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  `,
+];
+
+export const SCHEMA_VERSION = MIGRATIONS.length;
+
+/** Marks the file as Lorua's (`file` and other tools show it): "LRUA". */
+export const APPLICATION_ID = 0x4c525541;
+
+/** Version of the schema in a file; 0 = empty. */
+export function schemaVersion(database: Database): number {
+  return Number(database.pragma('user_version', { simple: true }));
+}
+
+/**
+ * Brings a database to a schema version.
+ * @param backUp called once before the first change of a database that holds something
+ * @throws StorageError `newer-schema` if a newer program has been there
+ */
+export function migrate(
+  database: Database,
+  backUp: (version: number) => void,
+  migrations: readonly string[] = MIGRATIONS,
+): void {
+  const version = schemaVersion(database);
+  if (version > migrations.length)
+    throw new StorageError(
+      'newer-schema',
+      `the database has schema ${version}, this program knows schemas up to ${migrations.length}`,
+      'Start the newer version of Lorua that wrote it, or restore the backup made before its update.',
+    );
+  if (version === migrations.length) return;
+  if (version > 0) backUp(version);
+  for (const [index, sql] of migrations.entries()) {
+    if (index < version) continue;
+    database.transaction(() => {
+      database.exec(sql);
+      database.pragma(`user_version = ${index + 1}`);
+      database.pragma(`application_id = ${APPLICATION_ID}`);
+    })();
+  }
+}

@@ -1,0 +1,126 @@
+import { type Clock, Emitter, errorText, type Logger, type StoreHealth, type Unsubscribe } from '../model';
+import type { StorageError } from './backend';
+
+/** What the store says about itself, and the few log entries that belong to its changes. */
+export class StorageHealth {
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #emitter: Emitter<StoreHealth>;
+  readonly #pending: () => number;
+  #state: StoreHealth['state'] = 'opening';
+  #reason = '';
+  #cure = '';
+  #notice: string | undefined;
+  #lost = 0;
+  #committed = 0;
+  #degradedAt = 0;
+  #lostBefore = 0;
+  #failures = 0;
+
+  constructor(clock: Clock, logger: Logger, pending: () => number) {
+    this.#clock = clock;
+    this.#logger = logger;
+    this.#pending = pending;
+    this.#emitter = new Emitter((error) =>
+      logger.error({ operation: 'store', event: 'failed', reason: 'internal', message: errorText(error) }),
+    );
+  }
+
+  get current(): StoreHealth {
+    return {
+      state: this.#state,
+      reason: this.#reason,
+      cure: this.#cure,
+      pending: this.#pending(),
+      lost: this.#lost,
+      committed: this.#committed,
+      ...(this.#notice === undefined ? {} : { notice: this.#notice }),
+    };
+  }
+
+  on(listener: (health: StoreHealth) => void): Unsubscribe {
+    return this.#emitter.on(listener);
+  }
+
+  committed(samples: number): void {
+    this.#committed += samples;
+  }
+
+  /** Samples were given up. Logged once for each time of trouble. */
+  lost(samples: number): void {
+    if (this.#lost === this.#lostBefore)
+      this.#logger.error({
+        operation: 'store',
+        event: 'dropped',
+        reason: 'overflow',
+        message: 'samples cannot be written and no more of them fit in memory: the oldest are given up',
+        cure: this.#cure || 'Use a faster disk for the database.',
+        count: samples,
+      });
+    this.#lost += samples;
+  }
+
+  healthy(): void {
+    if (this.#state === 'degraded')
+      this.#logger.info({
+        operation: 'store',
+        event: 'recovered',
+        message: 'the database is written again',
+        duration_ms: Math.round(this.#clock.monotonic() - this.#degradedAt),
+        count: this.#failures,
+      });
+    if (this.#lost > this.#lostBefore)
+      this.#logger.error({
+        operation: 'store',
+        event: 'lost',
+        reason: 'overflow',
+        message: 'samples that were never written',
+        count: this.#lost - this.#lostBefore,
+      });
+    this.#lostBefore = this.#lost;
+    this.#failures = 0;
+    this.#change('healthy', '', '');
+  }
+
+  degraded(error: StorageError, file: string | undefined): void {
+    if (this.#state !== 'degraded') this.#degradedAt = this.#clock.monotonic();
+    this.#failures++;
+    const isNew = this.#state !== 'degraded' || this.#reason !== error.message;
+    if (isNew)
+      this.#logger.error({
+        operation: 'store',
+        event: 'failed',
+        reason: error.reason,
+        message: error.message,
+        cure: error.cure,
+        ...(error.code === undefined ? {} : { code: error.code }),
+        ...(file === undefined ? {} : { file }),
+      });
+    this.#change('degraded', error.message, error.cure);
+  }
+
+  /** A damaged file was set aside. */
+  setAside(path: string): void {
+    this.#notice = `The database was damaged: it was set aside as ${path} and a new one begun.`;
+    this.#logger.error({
+      operation: 'restore',
+      event: 'moved',
+      reason: 'corrupt',
+      message: 'the database was damaged: it was set aside and a new one begun',
+      file: path,
+      cure: 'Check the disk. History can be read from the file that was set aside with the sqlite3 program.',
+    });
+  }
+
+  closed(): void {
+    this.#change('closed', '', '');
+  }
+
+  #change(state: StoreHealth['state'], reason: string, cure: string): void {
+    if (state === this.#state && reason === this.#reason) return;
+    this.#state = state;
+    this.#reason = reason;
+    this.#cure = cure;
+    this.#emitter.emit(this.current);
+  }
+}
