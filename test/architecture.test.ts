@@ -10,7 +10,7 @@ import { findCycle, type SourceFile, sourceFiles } from './support/source-files'
 const SHIPPED = ['lib', 'nodes', 'bin'];
 const files = sourceFiles([...SHIPPED, 'test', 'bench']);
 const shipped = files.filter(({ path }) => SHIPPED.includes(path.split('/')[0] ?? ''));
-const scripts = sourceFiles(['scripts'], '.mjs');
+const scripts = sourceFiles(['scripts', 'flows'], '.mjs');
 
 const { dependencies, peerDependencies } = JSON.parse(
   readFileSync(join(repositoryRoot, 'package.json'), 'utf8'),
