@@ -102,7 +102,7 @@ for (const type of nodeTypes)
       test(`${language}: explains each property under the label that the form shows`, () => {
         const terms = termsOf(helpOf(type, language), language)
           .filter(({ section }) => section === PROPERTIES)
-          .flatMap(({ name }) => [...name.split(', ')].map(withoutUnit));
+          .flatMap(({ name }) => name.split(', ').map(withoutUnit));
         const labels = [...labelsOf(type, language)];
         assert.deepEqual(
           labels.filter(([property, label]) => !OBVIOUS.has(property) && !terms.includes(withoutUnit(label))),
