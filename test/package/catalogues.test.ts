@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { QUALITY_CODES } from '../../lib/model';
 import { repositoryRoot } from '../support/paths';
 import { elementsOf } from './markup';
-import { catalogueOf, formOf, LANGUAGES, nodeTypes, placeholdersOf, readSource } from './node-sources';
+import { catalogueOf, formOf, LANGUAGES, nodeTypes, placeholdersOf, readJson, readSource } from './node-sources';
 import { type TextUse, textUses } from './text-uses';
 
 /** Has the texts that several nodes share. */
@@ -78,5 +79,26 @@ describe('catalogues', () => {
       return [...keys].filter((key) => !used.has(key));
     });
     assert.deepEqual(unused, []);
+  });
+});
+
+describe('texts of the dashboard', () => {
+  const texts = readJson('flows', 'ui', 'translations.json') as Record<string, Record<string, string>>;
+  const namesIn = (text: string): string[] => [...text.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => name).sort();
+
+  test('are there in every language, with the same keys and placeholders', () => {
+    assert.deepEqual(Object.keys(texts), [...LANGUAGES]);
+    for (const language of LANGUAGES) {
+      assert.deepEqual(Object.keys(texts[language] ?? {}), Object.keys(texts['en-US'] ?? {}), language);
+      for (const [key, text] of Object.entries(texts[language] ?? {})) {
+        assert.notEqual(text.trim(), '', `${language} ${key}`);
+        assert.deepEqual(namesIn(text), namesIn(texts['en-US']?.[key] ?? ''), `${language} ${key}`);
+      }
+    }
+  });
+
+  test('have a word for every status that a reading can have', () => {
+    for (const name of Object.keys(QUALITY_CODES))
+      assert.notEqual(texts['en-US']?.[`quality.${name}`], undefined, name);
   });
 });
