@@ -66,6 +66,7 @@ export class GatewayStore {
   readonly #keeper: StorageKeeper;
   readonly #metricsChanged: Emitter<MetricsChange>;
   #closing: Promise<void> | undefined;
+  #revision = 0;
 
   /** For another backend than the settings know; see {@link GatewayStore.create}. */
   constructor(
@@ -81,10 +82,14 @@ export class GatewayStore {
     const onError = (error: unknown): void =>
       logger.error({ operation: 'store', event: 'failed', reason: 'internal', message: errorText(error) });
     this.#metricsChanged = new Emitter(onError);
+    this.#metricsChanged.on(() => this.#revision++);
     this.#inventories = new Inventories(
       onError,
       (record) => this.#pending.addInventory(record),
-      (change) => this.#defineMeasurements(change),
+      (change) => {
+        this.#revision++;
+        this.#defineMeasurements(change);
+      },
     );
     this.#keeper = new StorageKeeper({
       backend,
@@ -261,6 +266,11 @@ export class GatewayStore {
   /** What was known before the start and has not been confirmed since, to be sent through the flow. */
   restored(): Reading[] {
     return restoredReadings(this.#devices.all(), this.#inventories.merged());
+  }
+
+  /** Grows with each change of inventory or metric definitions. */
+  get revision(): number {
+    return this.#revision;
   }
 
   health(): StoreHealth {

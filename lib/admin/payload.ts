@@ -1,0 +1,55 @@
+import { z } from 'zod';
+import { display, InvalidInputError } from '../model';
+
+/**
+ * Reads the payload of a topic. No payload at all is an empty one.
+ * @throws InvalidInputError with all faults
+ */
+export function parsePayload<T>(schema: z.ZodType<T>, payload: unknown): T {
+  const isEmpty = payload === undefined || payload === null || payload === '';
+  const result = schema.safeParse(isEmpty ? {} : payload);
+  if (result.success) return result.data;
+  throw new InvalidInputError(
+    result.error.issues.map((issue) => ({
+      field: ['payload', ...issue.path.map(String)].join('.'),
+      value: display(valueAt(payload, issue.path)),
+      rule: issue.message,
+      cure: 'Correct the payload; see the help of gateway-admin for what the topic takes.',
+    })),
+  );
+}
+
+function valueAt(root: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>(
+    (value, step) =>
+      typeof value === 'object' && value !== null ? (value as Record<PropertyKey, unknown>)[step] : undefined,
+    root,
+  );
+}
+
+/** Of every list: which part of it, sorted how. */
+export function listFields<Sort extends string>(sorts: readonly [Sort, ...Sort[]]) {
+  return {
+    offset: z.number().int().min(0).max(10_000_000).default(0),
+    limit: z.number().int().min(1).max(1_000).default(50),
+    sort: z.enum(sorts).default(sorts[0]),
+    descending: z.boolean().default(false),
+    /** Part of a name or DevEUI, upper and lower case alike. */
+    search: z.string().max(256).default(''),
+  };
+}
+
+export interface Page<Row> {
+  readonly rows: readonly Row[];
+  /** Rows that the filter leaves, on all pages. */
+  readonly total: number;
+  readonly offset: number;
+}
+
+/** Compares what rows are sorted by; absent comes last. */
+export function compareBy(a: string | number | undefined, b: string | number | undefined): number {
+  if (a === b) return 0;
+  if (a === undefined) return 1;
+  if (b === undefined) return -1;
+  return a < b ? -1 : 1;
+}

@@ -1,0 +1,116 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { z } from 'zod';
+import type { ConnectionHealth, StoreHealth } from '../model';
+import type { AdministrationDependencies, Freshness, ReportedConnection } from './dependencies';
+
+export const statusPayload = z.strictObject({});
+
+/** The gateway in one word, for people. */
+export interface Verdict {
+  readonly level: 'ok' | 'warning' | 'error';
+  /** One sentence. */
+  readonly reason: string;
+  /** What to do; empty if nothing. */
+  readonly cure: string;
+}
+
+export interface GatewayStatus {
+  readonly verdict: Verdict;
+  readonly connections: readonly { readonly name: string; readonly health: ConnectionHealth }[];
+  readonly store: StoreHealth;
+  readonly opcua: { readonly sessions: number; readonly endpointUrls: readonly string[] } | undefined;
+  readonly counts: Freshness & { readonly applications: number; readonly devices: number; readonly metrics: number };
+  readonly version: string;
+  /** Of the process, ms. */
+  readonly uptime: number;
+  /** ms UTC */
+  readonly time: number;
+}
+
+const NO_COUNTS: Freshness = { fresh: 0, stale: 0, dead: 0 };
+
+export function gatewayStatus({
+  store,
+  connections,
+  freshness,
+  opcua,
+  clock,
+}: AdministrationDependencies): GatewayStatus {
+  const known = connections();
+  const health = store.health();
+  const { applications, devices } = store.inventory.merged();
+  const counts = freshness?.() ?? NO_COUNTS;
+  let metrics = 0;
+  for (const _ of store.metrics.all()) metrics++;
+  return {
+    verdict: verdict(known, health, counts, devices.size),
+    connections: known,
+    store: health,
+    opcua: opcua?.(),
+    counts: { ...counts, applications: applications.size, devices: devices.size, metrics },
+    version: packageVersion(),
+    uptime: Math.round(process.uptime() * 1_000),
+    time: clock.now(),
+  };
+}
+
+/** What is worst is said first: nobody reads the rest while that is so. */
+export function verdict(
+  connections: readonly ReportedConnection[],
+  store: StoreHealth,
+  { stale, dead }: Freshness,
+  devices: number,
+): Verdict {
+  const broken = connections.find(({ health: { state } }) => state === 'unauthenticated' || state === 'disconnected');
+  if (broken)
+    return {
+      level: 'error',
+      reason: `ChirpStack (${broken.name}) is ${broken.health.state}: ${broken.health.reason || 'no reason is known'}`,
+      cure: broken.health.cure,
+    };
+  if (store.state === 'degraded')
+    return { level: 'error', reason: `The database cannot be written: ${store.reason}`, cure: store.cure };
+  if (connections.length === 0)
+    return {
+      level: 'warning',
+      reason: 'No ChirpStack has reported yet',
+      cure: 'Wait a moment after a start; else look whether a chirpstack-poller is deployed with a connection.',
+    };
+  if (connections.some(({ health: { state } }) => state === 'connecting'))
+    return { level: 'warning', reason: 'Connecting to ChirpStack', cure: '' };
+  if (devices === 0)
+    return {
+      level: 'warning',
+      reason: 'ChirpStack shows no devices',
+      cure: 'Add devices in ChirpStack, or choose a tenant or applications that have some.',
+    };
+  if (dead > 0)
+    return {
+      level: 'warning',
+      reason: `${dead} values are lost: their devices have been silent for long`,
+      cure: 'Look at these devices: battery, antenna, reach of a gateway.',
+    };
+  if (stale > 0)
+    return {
+      level: 'warning',
+      reason: `${stale} values are stale: their devices are overdue`,
+      cure: 'Wait for the next uplink, or look at these devices.',
+    };
+  if (store.notice !== undefined) return { level: 'warning', reason: store.notice, cure: 'Check the disk.' };
+  return { level: 'ok', reason: 'All values are fresh', cure: '' };
+}
+
+let version: string | undefined;
+
+/** The version in package.json, which lies above wherever this was compiled to. */
+function packageVersion(): string {
+  if (version !== undefined) return version;
+  let folder = __dirname;
+  while (!existsSync(join(folder, 'package.json')) && dirname(folder) !== folder) folder = dirname(folder);
+  const parsed = z
+    .object({ version: z.string() })
+    .safeParse(JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')));
+  version = parsed.success ? parsed.data.version : 'unknown';
+  return version;
+}

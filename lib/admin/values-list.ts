@@ -1,0 +1,149 @@
+import { z } from 'zod';
+import {
+  type ApplicationId,
+  type CurrentValue,
+  type DevEui,
+  type Device,
+  type MetricDataType,
+  type MetricDefinition,
+  type MetricKey,
+  type Origin,
+  parseDevEui,
+  QUALITY_CODES,
+  type Quality,
+  qualityClass,
+  qualityCode,
+} from '../model';
+import type { AdministrationStore } from './dependencies';
+import { applicationField } from './devices-list';
+import { compareBy, listFields, type Page } from './payload';
+
+const devEuiField = z
+  .unknown()
+  .optional()
+  .transform((value, context): DevEui | undefined => {
+    if (value === undefined || value === null || value === '') return undefined;
+    try {
+      return parseDevEui(value, 'payload.devEui');
+    } catch {
+      context.addIssue({ code: 'custom', message: 'a DevEUI has 16 hexadecimal digits' });
+      return z.NEVER;
+    }
+  });
+
+const QUALITY_FILTERS = ['Good', 'Uncertain', 'Bad', ...Object.keys(QUALITY_CODES)] as const;
+
+export const valuesPayload = z.strictObject({
+  ...listFields(['device', 'metric', 'quality', 'time']),
+  applicationId: applicationField,
+  devEui: devEuiField,
+  /** A class (all of it), or the name of one status code that is not a class. */
+  quality: z
+    .string()
+    .refine((name) => QUALITY_FILTERS.includes(name), 'it is Good, Uncertain, Bad or the name of a status code')
+    .optional(),
+});
+
+export interface ValueRow {
+  readonly devEui: DevEui;
+  readonly deviceName: string;
+  readonly applicationId: ApplicationId;
+  readonly applicationName: string;
+  readonly key: MetricKey;
+  readonly metricName: string;
+  readonly dataType: MetricDataType | undefined;
+  /** Int64 as text, because JSON has no 64-bit integers; `null` while there is none. */
+  readonly value: number | boolean | string | null;
+  readonly quality: Quality;
+  readonly qualityClass: 'Good' | 'Uncertain' | 'Bad';
+  /** ms UTC; `null` while there is no value. */
+  readonly time: number | null;
+  /** ms, never negative; `null` while there is no value. */
+  readonly age: number | null;
+  readonly origin: Origin | null;
+}
+
+export type ValueList = Page<ValueRow>;
+
+interface Match {
+  readonly device: Device;
+  readonly definition: MetricDefinition;
+  readonly current: CurrentValue | undefined;
+}
+
+export function listValues(
+  store: AdministrationStore,
+  now: number,
+  { offset, limit, sort, descending, search, applicationId, devEui, quality }: z.output<typeof valuesPayload>,
+): ValueList {
+  const { applications, devices } = store.inventory.merged();
+  const wanted = search.trim().toLowerCase();
+  const candidates = [...devices.values()]
+    .filter(
+      (device) =>
+        (applicationId === undefined || device.applicationId === applicationId) &&
+        (devEui === undefined || device.devEui === devEui),
+    )
+    .map((device) => ({ device, name: device.name.toLowerCase() }))
+    // Devices are few beside their metrics: sorted first, the usual order costs nothing.
+    .sort((a, b) => compareBy(a.name, b.name) || compareBy(a.device.devEui, b.device.devEui));
+  const matches: Match[] = [];
+  for (const { device, name } of candidates) {
+    const deviceMatches = wanted === '' || name.includes(wanted) || device.devEui.includes(wanted);
+    const values = store.values.ofDevice(device.devEui);
+    for (const definition of store.metrics.ofDevice(device.devEui)) {
+      if (!deviceMatches && !metricMatches(definition, wanted)) continue;
+      const current = values.get(definition.key);
+      if (quality === undefined || hasQuality(qualityOf(current), quality))
+        matches.push({ device, definition, current });
+    }
+  }
+  const direction = descending ? -1 : 1;
+  if (sort !== 'device') {
+    const by: Record<typeof sort, (match: Match) => string | number | undefined> = {
+      metric: ({ definition }) => definition.name,
+      quality: ({ current }) => qualityCode(qualityOf(current)),
+      time: ({ current }) => (current?.value === undefined ? undefined : current.time),
+    };
+    matches.sort((a, b) => direction * compareBy(by[sort](a), by[sort](b)));
+  } else if (descending) matches.reverse();
+  const rows = matches.slice(offset, offset + limit).map((match) => ({
+    ...valueRow(match, now),
+    applicationName: applications.get(match.device.applicationId)?.name ?? '',
+  }));
+  return { rows, total: matches.length, offset };
+}
+
+function valueRow({ device, definition, current }: Match, now: number): Omit<ValueRow, 'applicationName'> {
+  const quality = qualityOf(current);
+  const value = current?.value;
+  const hasValue = current !== undefined && value !== undefined;
+  return {
+    devEui: device.devEui,
+    deviceName: device.name,
+    applicationId: device.applicationId,
+    key: definition.key,
+    metricName: definition.name,
+    dataType: definition.dataType,
+    value: typeof value === 'bigint' ? value.toString() : (value ?? null),
+    quality,
+    qualityClass: qualityClass(quality),
+    time: hasValue ? current.time : null,
+    age: hasValue ? Math.max(0, now - current.time) : null,
+    origin: hasValue ? current.origin : null,
+  };
+}
+
+function qualityOf(current: CurrentValue | undefined): Quality {
+  return current?.quality ?? 'BadWaitingForInitialData';
+}
+
+function hasQuality(quality: Quality, filter: string): boolean {
+  return filter === 'Good' || filter === 'Uncertain' || filter === 'Bad'
+    ? qualityClass(quality) === filter
+    : quality === filter;
+}
+
+function metricMatches({ key, name }: MetricDefinition, wanted: string): boolean {
+  return key.toLowerCase().includes(wanted) || name.toLowerCase().includes(wanted);
+}
