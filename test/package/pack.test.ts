@@ -94,6 +94,14 @@ describe('what npm packs', () => {
     }
   });
 
+  test('has credentials for the reference flow only, and those come from the environment', () => {
+    const withCredentials = [...paths].filter((path) => path.endsWith('_cred.json'));
+    assert.deepEqual(withCredentials, ['flows/gateway_cred.json']);
+    const nodes = readJson('flows/gateway_cred.json') as Record<string, Record<string, string>>;
+    for (const credentials of Object.values(nodes))
+      for (const [name, value] of Object.entries(credentials)) assert.match(value, /^\$\{\w+\}$/, name);
+  });
+
   test('has nothing else: no tests, recordings, benchmarks or sources', () => {
     assert.deepEqual(
       [...paths].filter((path) => !ALLOWED.some((pattern) => pattern.test(path))),
@@ -104,7 +112,7 @@ describe('what npm packs', () => {
       [],
     );
     assert.deepEqual(
-      [...paths].filter((path) => /\.(test|editor)\.|_cred\.json$|\.(db|pem|log)$/.test(path)),
+      [...paths].filter((path) => /\.(test|editor)\.|\.(db|pem|key|log)$/.test(path)),
       [],
     );
   });
