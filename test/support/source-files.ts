@@ -70,9 +70,17 @@ function resolveImport(importer: string, specifier: string): string | undefined 
   return candidates.find((candidate) => existsSync(join(repositoryRoot, candidate))) ?? target;
 }
 
-/** One cycle of imports, as the paths along it; undefined if there is none. */
+/**
+ * One cycle of imports, as the paths along it; undefined if there is none. Imports of types do not count: they are
+ * erased, and types may well name each other (a device has metrics, a metric has a device).
+ */
 export function findCycle(files: readonly SourceFile[]): string[] | undefined {
-  const imports = new Map(files.map(({ path, imports: all }) => [path, all.flatMap(({ file }) => file ?? [])]));
+  const imports = new Map(
+    files.map(({ path, imports: all }) => [
+      path,
+      all.flatMap(({ file, typeOnly }) => (file === undefined || typeOnly ? [] : file)),
+    ]),
+  );
   const done = new Set<string>();
   const trail: string[] = [];
   const visit = (path: string): string[] | undefined => {
