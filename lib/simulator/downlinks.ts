@@ -316,9 +316,8 @@ export class Downlinks {
     json: () => object,
     properties: readonly (readonly [string, string])[] = [],
   ): void {
-    let body: string | undefined;
     this.#world
       .events(device.devEui)
-      .append(at, { time, type, body: () => (body ??= JSON.stringify(json())), properties: () => properties });
+      .append(at, { time, type, body: () => JSON.stringify(json()), properties: () => properties });
   }
 }

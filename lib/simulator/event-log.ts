@@ -8,13 +8,15 @@ export interface LoggedEvent {
   readonly id: string;
   readonly time: Instant;
   readonly type: EventType;
-  /** JSON as the integrations get it. Made when it is first asked for: most events of a large fleet are never read. */
+  /** JSON as the integrations get it, made when it is asked for: most events of a large fleet are read once or never. */
   readonly body: () => string;
   readonly properties: () => readonly (readonly [string, string])[];
 }
 
 /** Redis trims whole nodes of its stream (`MAXLEN ~`); events of this size come about four to a node. */
 const EVENTS_PER_NODE = 4;
+/** Old events are dropped so many at a time. */
+const SLACK = 16;
 
 export class EventLog {
   readonly #history: number;
@@ -42,7 +44,7 @@ export class EventLog {
       this.#sequence = 0;
     } else this.#sequence++;
     this.#events.push({ ...event, id: `${this.#lastMs}-${this.#sequence}` });
-    if (this.#events.length >= 2 * this.#kept) {
+    if (this.#events.length >= this.#kept + SLACK) {
       this.#first += this.#events.length - this.#kept;
       this.#events = this.#events.slice(-this.#kept);
     }

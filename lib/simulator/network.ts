@@ -252,11 +252,10 @@ export class Network {
     json: () => object,
     properties: () => [string, string][],
   ): void {
-    let body: string | undefined;
     this.#world.events(device.devEui).append(at, {
       time,
       type,
-      body: () => (body ??= JSON.stringify(json())),
+      body: () => JSON.stringify(json()),
       properties,
     });
   }

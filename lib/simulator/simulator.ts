@@ -73,7 +73,7 @@ export class Simulator {
     this.tenantId = this.#identity.tenantId;
     // A fleet that sends faster than a real stream could follow is for measuring: there it must not lose events.
     const eventsPerLook = Math.max(EVENTS_PER_SECOND, Math.ceil(2_500 / settings.period));
-    const world = new World({ secret: this.#identity.secret, eventsKept: Math.max(50, 4 * eventsPerLook) });
+    const world = new World({ secret: this.#identity.secret, eventsKept: 3 * eventsPerLook });
     this.server = new ChirpstackServer({
       world,
       clock,
