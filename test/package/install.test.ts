@@ -87,6 +87,17 @@ describe('the package, installed from the palette', { skip }, () => {
     });
   }
 
+  test('an Austrian and a Canadian get German and French', async () => {
+    for (const [wanted, language] of [
+      ['de-AT', 'de'],
+      ['fr-CA', 'fr'],
+    ] as const) {
+      const html = await user.get('/nodes', { accept: 'text/html', 'accept-language': wanted });
+      for (const type of nodeTypes)
+        assert.ok(html.includes(readSource('locales', language, `${type}.html`).trim()), `${wanted} ${type}`);
+    }
+  });
+
   test('the editor finds the icons', async () => {
     const icons = (await user.getJson('/icons')) as Record<string, readonly string[]>;
     const ours = icons[packageJson.name] ?? [];
