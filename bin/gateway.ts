@@ -143,7 +143,7 @@ async function run(): Promise<void> {
   const administrator = await settleAdministrator(environment.dataFolder, environment.administrator);
   tellAccount(administrator, logger);
   const password = showOnce(administrator.generatedPassword);
-  const simulator = environment.chirpstack === undefined ? await simulatorAccess(environment) : undefined;
+  const simulator = environment.chirpstack === undefined ? await simulatorAccess() : undefined;
   const credentialSecret = lastingSecret(join(environment.dataFolder, 'credential-secret'));
   const mqttClientId = `lorua-${createHash('sha256').update(credentialSecret).digest('hex').slice(0, 12)}`;
   Object.assign(process.env, flowVariables(environment, administrator, simulator, mqttClientId));

@@ -1,6 +1,11 @@
-/** How the simulator in the flow will be reached; the same seed gives the same tenant and tokens. */
-import { findFreePort, type GatewayEnvironment, type SimulatorAccess } from '../lib/runtime';
+/** How the simulator in the flow will be reached: its port is chosen here, tenant and token follow from the seed. */
+import { findFreePort, type SimulatorAccess } from '../lib/runtime';
+import { simulatorIdentity } from '../lib/simulator';
 
-export async function simulatorAccess(_environment: GatewayEnvironment): Promise<SimulatorAccess> {
-  return { port: await findFreePort(), token: '', tenantId: '' };
+/** As in flows/src/gateway.mjs. */
+const SEED = 1;
+
+export async function simulatorAccess(): Promise<SimulatorAccess> {
+  const { tenantId, tenantToken } = simulatorIdentity(SEED);
+  return { port: await findFreePort(), token: tenantToken, tenantId };
 }
