@@ -72,11 +72,13 @@ export class Authenticator {
   /** Fingerprints of passwords that are known to be right, so that reconnecting costs nothing. */
   readonly #known = new Map<string, Buffer>();
   readonly #key = randomBytes(32);
-  readonly #decoy = hashPassword(randomBytes(16).toString('hex'));
+  readonly #decoy: Promise<string>;
   readonly #queue: (() => void)[] = [];
   #running = 0;
 
-  constructor(users: readonly ServerUser[], deps: { clock: Clock }) {
+  /** @param deps.decoy a hash as costly as those of users, of a password that nobody has */
+  constructor(users: readonly ServerUser[], deps: { clock: Clock; decoy?: Promise<string> }) {
+    this.#decoy = deps.decoy ?? hashPassword(randomBytes(16).toString('hex'));
     this.#users = new Map(users.map((user) => [user.name, user]));
     this.#byUser = new Throttle(deps.clock, FREE_ATTEMPTS.user);
     this.#byAddress = new Throttle(deps.clock, FREE_ATTEMPTS.address);

@@ -2,7 +2,7 @@
 import { createHash, X509Certificate } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { OPCUAServer } from 'node-opcua';
+import type { ServerSecureChannelLayer as Channel, OPCUAServer } from 'node-opcua';
 import { type Clock, Emitter, errorText, type LogEntry, type Logger, type Unsubscribe } from '../model';
 import type { AuthenticationResult } from './authentication';
 import type { Library } from './library';
@@ -100,13 +100,10 @@ export class ClientWatch {
     );
     server.on(
       'openSecureChannelFailure',
-      (
-        { remoteAddress = '', reason }: { remoteAddress?: string; reason: string },
-        { clientCertificate }: { clientCertificate: Buffer | null },
-      ) => {
-        void this.#channelFailed(remoteAddress, reason, clientCertificate);
-      },
+      ({ remoteAddress = '', reason }: { remoteAddress?: string; reason: string }) =>
+        this.#channelFailed(remoteAddress, reason),
     );
+    server.on('newChannel', (channel: Channel) => this.#watchChannel(channel));
   }
 
   on(listener: (event: ClientEvent) => void): Unsubscribe {
@@ -184,27 +181,50 @@ export class ClientWatch {
     else this.#deps.logger.info(entry);
   }
 
-  async #channelFailed(address: string, reason: string, certificate: Buffer | null): Promise<void> {
-    const { pki, clock } = this.#deps;
-    const base = { time: clock.now(), address, reason };
-    if (certificate === null || !/certificate|SecurityChecksFailed/i.test(reason)) {
-      this.#refused({ type: 'channel-failed', ...base }, { reason: 'bad-message' });
+  /** The library tells nobody that it refuses a certificate: it shows as a channel that ends before it is secured. */
+  #watchChannel(channel: Channel): void {
+    let secured = false;
+    channel.once('open', () => {
+      secured = true;
+    });
+    channel.once('abort', () => {
+      if (secured) return;
+      // Gone when the channel is disposed of.
+      const { remoteAddress, clientCertificate } = channel;
+      if (clientCertificate === null) this.#channelFailed(remoteAddress, 'it ended before it was secured');
+      else
+        this.#certificateFailed(remoteAddress, clientCertificate).catch((error: unknown) =>
+          this.#channelFailed(remoteAddress, errorText(error)),
+        );
+    });
+  }
+
+  async #certificateFailed(address: string, certificate: Buffer): Promise<void> {
+    const { library, pki, clock } = this.#deps;
+    const time = clock.now();
+    const status = await pki.server.getTrustStatus(certificate);
+    if (status.equals(library.StatusCodes.Good)) {
+      this.#channelFailed(address, 'it ended before it was secured, though the certificate is trusted');
       return;
     }
     const thumbprint = thumbprintOf(certificate);
-    const folder = pki.server.rejectedFolder;
-    const files = await readdir(folder).catch((): string[] => []);
+    const { rejectedFolder, trustedFolder } = pki.server;
+    const files = await readdir(rejectedFolder).catch((): string[] => []);
     const name = files.find((file) => file.toLowerCase().includes(thumbprint));
-    const file = name === undefined ? folder : join(folder, name);
+    const file = name === undefined ? rejectedFolder : join(rejectedFolder, name);
     this.#refused(
-      { type: 'certificate-refused', ...base, thumbprint, file },
+      { type: 'certificate-refused', time, address, reason: status.name, thumbprint, file },
       {
         reason: 'untrusted-certificate',
         file,
         code: thumbprint,
-        cure: `If you know this client, move the file to ${pki.server.trustedFolder}; it may connect at once.`,
+        cure: `If you know this client, move the file to ${trustedFolder}; it may connect at once.`,
       },
     );
+  }
+
+  #channelFailed(address: string, reason: string): void {
+    this.#refused({ type: 'channel-failed', time: this.#deps.clock.now(), address, reason }, { reason: 'bad-message' });
   }
 
   #refused(event: ClientEvent, more: Pick<LogEntry, 'reason' | 'cure' | 'file' | 'code'>): void {

@@ -16,8 +16,10 @@ interface Sink {
 
 const sinks: Sink[] = [];
 
-/** Client certificates and sessions have entries of their own, made from events; these would say the same again. */
 const MAX_TEXT = 500;
+/** What has an entry of its own already, with a cure. */
+const TOLD_ELSEWHERE =
+  /NODE-OPCUA-W(06|26|27)|security-revert|Sender Certificate|sendError: BadSecurity|default certificate/;
 
 function forward(level: 'error' | 'warn' | 'debug', args: unknown[]): void {
   // The first argument is the place in the library's source.
@@ -47,7 +49,7 @@ export function captureLibraryLog(library: Library, logger: Logger, repeated: Re
           reason: 'internal',
           message: `OPC UA library: ${text}`,
         },
-        (entry) => (level === 'debug' ? logger.debug(entry) : logger.warn(entry)),
+        (entry) => (level === 'debug' || TOLD_ELSEWHERE.test(text) ? logger.debug(entry) : logger.warn(entry)),
       );
     },
   };

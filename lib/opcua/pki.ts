@@ -4,7 +4,7 @@
  */
 import { X509Certificate } from 'node:crypto';
 import { access, chmod, constants, mkdir, readdir, readFile } from 'node:fs/promises';
-import { isIPv4, isIPv6 } from 'node:net';
+import { isIP, isIPv4, isIPv6 } from 'node:net';
 import { hostname, networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { errorText, type Logger } from '../model';
@@ -68,9 +68,9 @@ async function inspectCertificate(file: string, settings: ServerSettings, logger
   const names = certificate.subjectAltName ?? '';
   if (!names.includes(`URI:${settings.applicationUri}`))
     complain(`the certificate of the OPC UA server does not carry the URI ${settings.applicationUri}`, renew);
-  const missing = requestedHosts(settings).filter(
-    (host) => !isIPv6(host) && certificate.checkHost(host) === undefined && certificate.checkIP(host) === undefined,
-  );
+  const isNamed = (host: string): boolean =>
+    (isIP(host) === 0 ? certificate.checkHost(host) : certificate.checkIP(host)) !== undefined;
+  const missing = requestedHosts(settings).filter((host) => !isIPv6(host) && !isNamed(host));
   if (missing.length > 0) complain(`the certificate of the OPC UA server does not name ${missing.join(', ')}`, renew);
 }
 

@@ -1,11 +1,17 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { ClientSession, DataValue, OPCUAClient, UserIdentityInfo } from 'node-opcua';
+import type {
+  ClientSession,
+  ClientSessionRawSubscriptionService,
+  ClientSubscription,
+  DataValue,
+  OPCUAClient,
+  UserIdentityInfo,
+} from 'node-opcua';
 import {
   type Application,
   type ApplicationId,
-  type Clock,
   type CurrentValue,
   type DevEui,
   type Device,
@@ -199,9 +205,12 @@ export async function identity(user: { name: string; password: string } | undefi
     : { type: UserTokenType.UserName, userName: user.name, password: user.password };
 }
 
+/** With the services that the library's client offers below its own subscriptions. */
+type RawSession = ClientSession & ClientSessionRawSubscriptionService;
+
 export interface Connected {
   readonly client: OPCUAClient;
-  readonly session: ClientSession;
+  readonly session: RawSession;
   read(id: string, attribute?: number): Promise<DataValue>;
   close(): Promise<void>;
 }
@@ -214,7 +223,7 @@ export async function connect(server: GatewayServer, folder: string, options: Cl
   const client = await makeClient(folder, options);
   try {
     await client.connect(urlOf(server));
-    const session = await client.createSession(await identity('user' in options ? options.user : USER));
+    const session = (await client.createSession(await identity('user' in options ? options.user : USER))) as RawSession;
     return {
       client,
       session,
@@ -230,13 +239,23 @@ export async function connect(server: GatewayServer, folder: string, options: Cl
   }
 }
 
+export function subscribe(session: ClientSession): Promise<ClientSubscription> {
+  return session.createSubscription2({
+    requestedPublishingInterval: 50,
+    requestedLifetimeCount: 1_000,
+    requestedMaxKeepAliveCount: 10,
+    maxNotificationsPerPublish: 1_000,
+    publishingEnabled: true,
+    priority: 1,
+  });
+}
+
 /** Waits until something holds; the library works on its own timers. */
-export async function until(holds: () => boolean, clock: Clock = systemClock): Promise<void> {
+export async function until(holds: () => boolean): Promise<void> {
   for (let tries = 0; !holds(); tries++) {
     if (tries > 500) throw new Error(`did not come true: ${holds.toString()}`);
     await new Promise<void>((resolve) => {
       setTimeout(resolve, 10);
     });
   }
-  void clock;
 }
