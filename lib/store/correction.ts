@@ -11,7 +11,7 @@ function severity(status: number): number {
  * SQLite does the same in its upsert (sqlite/database.ts).
  */
 export function correctionOf(known: Sample, sample: Sample): Sample | undefined {
-  if (known.status === sample.status && Object.is(known.value, sample.value)) return undefined;
+  if (known.status === sample.status && known.value === sample.value) return undefined;
   if (severity(sample.status) > severity(known.status)) return undefined;
   return { ...sample, flags: sample.flags | SampleFlag.Corrected };
 }
