@@ -20,7 +20,9 @@ RED.nodes.registerType<ConnectionProperties & import('node-red').EditorNodePrope
       callTimeout: { value: '10', validate: numberRule(1, 120) },
     },
     credentials: { token: { type: 'password' } },
-    paletteLabel: 'chirpstack connection',
+    paletteLabel() {
+      return this._('chirpstack-connection.palette');
+    },
     label() {
       return this.name || this.url;
     },

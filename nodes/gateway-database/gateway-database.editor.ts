@@ -13,9 +13,11 @@ RED.nodes.registerType<DatabaseProperties & import('node-red').EditorNodePropert
     file: { value: 'lorua.db' },
     retentionDays: { value: '7', validate: numberRule(0, 36_500) },
   },
-  paletteLabel: 'gateway database',
+  paletteLabel() {
+    return this._('gateway-database.palette');
+  },
   label() {
-    return this.name || (this.backend === 'memory' ? 'memory' : this.file);
+    return this.name || (this.backend === 'memory' ? this._('gateway-database.backend.memory') : this.file);
   },
   oneditprepare() {
     const backend = $('#node-config-input-backend');

@@ -178,7 +178,7 @@ const init = (RED: NodeAPI): void => {
 function modelSource({ store }: DatabaseService): Parameters<GatewayServer['attach']>[0] {
   return {
     inventory: () => store.inventory.merged(),
-    onInventory: (listener) => store.inventory.onChange(() => listener(store.inventory.merged())),
+    onInventory: (listener) => store.inventory.onChange(() => listener()),
     metrics: () => store.metrics.all(),
     onMetrics: (listener) => store.metrics.onChange(listener),
     value: (devEui, key) => store.values.get(devEui, key),
