@@ -15,6 +15,8 @@ import {
   runGateway,
 } from '../support/boot-gateway';
 import { DashboardSocket } from '../support/dashboard-socket';
+import { eventually } from '../support/eventually';
+import { freePort } from '../support/free-port';
 import { repositoryRoot } from '../support/paths';
 
 const { version } = JSON.parse(readFileSync(join(repositoryRoot, 'package.json'), 'utf8')) as { version: string };
@@ -244,5 +246,82 @@ describe('a start that cannot work', () => {
     assert.match(help.output, /CHIRPSTACK_URL/);
     const told = await runGateway({}, ['--version']);
     assert.deepEqual([told.code, told.output], [0, `${version}\n`]);
+  });
+});
+
+describe('the log', () => {
+  it('is JSON on standard output if wanted, and goes to files too', async () => {
+    const gateway = await bootGateway({
+      environment: { LOG_FORMAT: 'json', LOG_FILES: 'true', LOG_LEVEL: 'info,flow=warn', OPCUA_PROT: '1' },
+      readyOn: 'errors',
+    });
+    const { code, output, errors } = await gateway.stop();
+    assert.equal(code, 0);
+    assert.match(errors, /is running/, 'the banner is for people: it does not disturb the JSON');
+    const entries = output
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+    for (const { time, level, module, operation, event, message } of entries) {
+      assert.match(String(time), /^\d{4}-\d\d-\d\dT/);
+      for (const word of [level, module, operation, event, message]) assert.equal(typeof word, 'string');
+    }
+    assert.ok(entries.some(({ module, event }) => module === 'opcua' && event === 'ready'));
+    assert.ok(
+      entries.some(({ message, cure }) => /OPCUA_PROT/.test(String(message)) && /OPCUA_PORT/.test(String(cure))),
+    );
+    assert.ok(!entries.some(({ module }) => module === 'flow'));
+    assert.equal(readFileSync(join(gateway.dataFolder, 'logs', 'gateway.log'), 'utf8'), output);
+  });
+
+  it('says why when a node of the flow fails where nobody catches it, and the gateway ends with code 1', async () => {
+    const gateway = await bootGateway();
+    const headers = {
+      authorization: `Bearer ${await editorToken(gateway.web, 'admin', PASSWORD)}`,
+      'Content-Type': 'application/json',
+    };
+    const flow = {
+      label: 'broken',
+      nodes: [
+        {
+          id: 'f1',
+          type: 'function',
+          func: '',
+          initialize: 'Promise.reject(new Error("thrown on purpose"));',
+          wires: [],
+        },
+      ],
+    };
+    await fetch(`${gateway.web}/editor/flow`, { method: 'POST', headers, body: JSON.stringify(flow) }).catch(
+      () => undefined,
+    );
+    const { code, output } = await gateway.ended;
+    assert.equal(code, 1);
+    assert.match(output, / error +runtime: uncaught error, the gateway ends: Error: thrown on purpose/);
+  });
+});
+
+describe('a ChirpStack that cannot be reached', () => {
+  it('is one error with its cure, and the gateway runs', async () => {
+    const gateway = await bootGateway({
+      environment: {
+        CHIRPSTACK_URL: `http://127.0.0.1:${await freePort()}`,
+        CHIRPSTACK_API_TOKEN: 'token',
+        CHIRPSTACK_TENANT_ID: '52f14cd4-c6f1-4fbd-8f87-4025e1d49242',
+      },
+    });
+    try {
+      assert.doesNotMatch(gateway.output(), /simulator/);
+      const errors = () =>
+        gateway
+          .output()
+          .split('\n')
+          .filter((line) => / error +\w+: /.test(line));
+      await eventually(() => errors().length > 0, 'the log entry');
+      assert.equal(errors().length, 1, errors().join('\n'));
+      assert.match(errors()[0] ?? '', / chirpstack: .*reason=unreachable .*cure="/);
+    } finally {
+      assert.equal((await gateway.stop()).code, 0);
+    }
   });
 });

@@ -24,6 +24,8 @@ export interface BootOptions {
   readonly environment?: Readonly<Record<string, string>>;
   /** That of an earlier start; a new one if absent. */
   readonly dataFolder?: string;
+  /** Where it prints that it is ready: with JSON logs that is standard error. */
+  readonly readyOn?: 'output' | 'errors';
   /** Start it as `npm start` does. */
   readonly byNpm?: boolean;
 }
@@ -56,7 +58,8 @@ function bareEnvironment(): Record<string, string> {
 
 interface Started {
   readonly child: ChildProcess;
-  output(): string;
+  readonly output: () => string;
+  readonly errors: () => string;
   readonly ended: Promise<Ending>;
 }
 
@@ -78,7 +81,7 @@ function start(words: readonly string[], environment: Readonly<Record<string, st
     child.once('error', reject);
     child.once('close', (code, signal) => resolve({ code, signal, output, errors }));
   });
-  return { child, output: () => output, ended };
+  return { child, output: () => output, errors: () => errors, ended };
 }
 
 /** Runs the program until it ends by itself. */
@@ -102,13 +105,15 @@ export async function bootGateway(options: BootOptions = {}): Promise<BootedGate
   };
   const npm = join(repositoryRoot, 'node_modules', 'npm', 'bin', 'npm-cli.js');
   const words = options.byNpm ? [npm, 'start', '--ignore-scripts'] : [PROGRAM];
-  const { child, output, ended } = start(words, environment);
+  const { child, output, errors, ended } = start(words, environment);
+  const printed = options.readyOn === 'errors' ? errors : output;
   const ready = new Promise<void>((resolve) => {
     const look = (): void => {
       // The last line of what is printed when everything answers.
-      if (/Lorua gateway \S+ is running[\s\S]*\n {2}Data /.test(output())) resolve();
+      if (/Lorua gateway \S+ is running[\s\S]*\n {2}Data /.test(printed())) resolve();
     };
     child.stdout?.on('data', look);
+    child.stderr?.on('data', look);
   });
   const early = ended.then(({ errors }) => {
     throw new Error(`the gateway ended before it was ready:\n${output()}\n${errors}`);

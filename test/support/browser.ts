@@ -1,7 +1,7 @@
 /** A real browser without a screen. The binary comes with a package, so nothing has to be installed by hand. */
 import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import puppeteer, { type Browser, type Page } from 'puppeteer-core';
+import { type Browser, launch, type Page } from 'puppeteer-core';
 import { repositoryRoot } from './paths';
 
 export interface BrowserOptions {
@@ -12,12 +12,18 @@ export interface BrowserOptions {
 export async function launchBrowser(options: BrowserOptions = {}): Promise<Browser> {
   const { default: chromium } = await import('@sparticuz/chromium');
   const languages = options.languages ?? 'en-US';
-  return puppeteer.launch({
+  return launch({
     executablePath: await chromium.executablePath(),
     headless: 'shell',
     args: [
-      ...['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--no-first-run', '--no-proxy-server'],
-      ...['--disable-background-networking', '--disable-component-update', '--disable-sync'],
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-dev-shm-usage',
+      '--no-first-run',
+      '--no-proxy-server',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
       `--lang=${languages.split(',')[0] ?? ''}`,
       `--accept-lang=${languages}`,
     ],
@@ -50,5 +56,5 @@ export async function newPage(
 export async function keepPicture(page: Page, name: string): Promise<void> {
   const path = join(repositoryRoot, 'test-results', `${name}.png`);
   mkdirSync(dirname(path), { recursive: true });
-  await page.screenshot({ path: path as `${string}.png`, fullPage: true });
+  await page.screenshot({ path, fullPage: true });
 }
