@@ -193,10 +193,11 @@ export function classifyFailure(code: number, details: string, address: string, 
     case 4:
       return failure('timeout', `${address} did not answer in time.`, 'Check the load of ChirpStack and the network.');
     case 1:
-      // tonic answers CANCELLED when the time the client gave has run out before its own clock says so.
+      // tonic answers CANCELLED when the time the client gave has run out before its own clock says so; a server that
+      // shuts down cancels what is under way. What we cancel ourselves never comes here.
       return /timeout/i.test(text)
         ? failure('timeout', `${address} did not answer in time.`, 'Check the load of ChirpStack and the network.')
-        : failure('cancelled', 'The call was given up.', '');
+        : failure('interrupted', `${address} broke off.`, 'It is tried again by itself.');
     case 16:
       return text === ''
         ? failure(

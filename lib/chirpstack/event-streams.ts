@@ -16,7 +16,10 @@ const RETRY = { min: 500, max: 30_000 } as const;
 const REFUSED_RETRY = { min: 60_000, max: 300_000 } as const;
 /** A stream that was open so long was a good one: its next retry begins anew, ms. */
 const STABLE_AFTER = 10_000;
-/** How long an unanswered opening holds back others, ms. Servers may answer only with the first event. */
+/**
+ * How long an unanswered opening holds back others, ms. Proxies and servers may send the headers only with the first
+ * event: a stream that did not fail in that time, of a server that answers calls, is taken as open.
+ */
 const OPENING_TIMEOUT = 3_000;
 
 /** What the streams need of a connection. */
@@ -74,7 +77,7 @@ export class EventStreams {
     if (deps.source.state().state === 'connected') this.#queue.resume();
   }
 
-  /** Streams that the server confirmed. */
+  /** Streams that are open. */
   get open(): number {
     return this.#open;
   }
@@ -174,6 +177,7 @@ export class EventStreams {
     stream.timer = clock.after(OPENING_TIMEOUT, () => {
       stream.timer = undefined;
       this.#queue.settled(devEui);
+      if (source.state().state === 'connected') this.#confirmed(stream);
     });
     stream.handle = source.openEventStream(devEui, {
       onOpen: () => this.#confirmed(stream),
@@ -186,6 +190,7 @@ export class EventStreams {
   }
 
   #confirmed(stream: DeviceStream): void {
+    if (stream.confirmedAt !== undefined) return;
     stream.timer?.cancel();
     stream.timer = undefined;
     stream.confirmedAt = this.#deps.clock.monotonic();

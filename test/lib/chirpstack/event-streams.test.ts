@@ -259,6 +259,18 @@ describe('event streams', () => {
     assert.equal(source.opened.length, 6);
   });
 
+  test('an opening that neither is answered nor fails is one, if the server answers calls', async () => {
+    const { source, clock, streams, devices } = setUp();
+    source.become('connected');
+    streams.setDevices(devices(1));
+    await clock.advance(2_900);
+    assert.equal(streams.open, 0);
+    await clock.advance(200);
+    assert.equal(streams.open, 1);
+    source.confirmAll();
+    assert.equal(streams.open, 1);
+  });
+
   test('an opening that is not answered does not hold back the others for long', async () => {
     const { source, clock, streams, devices } = setUp();
     source.become('connected');
