@@ -1,4 +1,5 @@
 /** A ChirpStack without radio: the gRPC services over a world that programs build and devices talk to. */
+import { createServer, type Server as NetServer, type Socket } from 'node:net';
 import { ApplicationServiceService } from '@chirpstack/chirpstack-api/api/application_grpc_pb';
 import { DeviceServiceService } from '@chirpstack/chirpstack-api/api/device_grpc_pb';
 import { DeviceProfileServiceService } from '@chirpstack/chirpstack-api/api/device_profile_grpc_pb';
@@ -37,6 +38,18 @@ export interface ServerOptions {
 /** ms between two looks of a stream into the stored events. */
 const STREAM_INTERVAL = 1_000;
 
+/** @returns the port; @throws if it cannot be had */
+function listenOn(listener: NetServer, host: string, port: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    listener.once('error', reject);
+    listener.listen(port, host, () => {
+      listener.off('error', reject);
+      const address = listener.address();
+      resolve(typeof address === 'object' && address !== null ? address.port : port);
+    });
+  });
+}
+
 export class ChirpstackServer {
   readonly world: World;
   readonly network: Network;
@@ -45,7 +58,7 @@ export class ChirpstackServer {
   readonly #options: ServerOptions;
   readonly #streams: EventStreams;
   readonly #faults = new FaultInjection();
-  #server: Server | undefined;
+  #running: { readonly server: Server; readonly listener: NetServer; readonly sockets: Set<Socket> } | undefined;
 
   constructor(options: ServerOptions) {
     const { world, clock, random, logger } = options;
@@ -94,26 +107,38 @@ export class ChirpstackServer {
     });
     server.addService(GatewayServiceService, gatewayService(context));
     server.addService(InternalServiceService, internalService(context, this.#streams));
-    const address = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
-    const bound = await new Promise<number>((resolve, reject) => {
-      server.bindAsync(address, ServerCredentials.createInsecure(), (error, actual) =>
-        error === null ? resolve(actual) : reject(error),
-      );
+    // Sockets of our own: when the server goes down they break off, as they do when a real one is killed. The
+    // library's own shutdown would tell every stream that it was cancelled.
+    const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
+    const sockets = new Set<Socket>();
+    const listener = createServer((socket) => {
+      sockets.add(socket);
+      socket.once('close', () => sockets.delete(socket));
+      // A connection that breaks is no fault of the server; without a listener it would be an uncaught exception.
+      socket.on('error', () => undefined);
+      socket.setNoDelay(true);
+      injector.injectConnection(socket);
     });
-    this.#server = server;
+    const bound = await listenOn(listener, host, port).catch((error: unknown) => {
+      server.forceShutdown();
+      throw error;
+    });
+    this.#running = { server, listener, sockets };
     return bound;
   }
 
   /** Cuts all connections and frees the port. Idempotent. */
   async close(): Promise<void> {
-    const server = this.#server;
-    this.#server = undefined;
+    const running = this.#running;
+    this.#running = undefined;
     this.#streams.stop();
-    if (server === undefined) return;
-    await new Promise<void>((resolve) => {
-      server.tryShutdown(() => resolve());
-      server.forceShutdown();
+    if (running === undefined) return;
+    const freed = new Promise<void>((resolve) => {
+      running.listener.close(() => resolve());
     });
+    for (const socket of running.sockets) socket.destroy();
+    await freed;
+    running.server.forceShutdown();
   }
 
   /** Makes calls go wrong until the returned function is called. */

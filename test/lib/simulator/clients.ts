@@ -183,7 +183,7 @@ export function plain(value: unknown): unknown {
 
 /** Lets the sockets work until something holds; real time only guards against hanging. */
 export async function until(condition: () => boolean): Promise<void> {
-  const deadline = performance.now() + 10_000;
+  const deadline = performance.now() + 30_000;
   while (!condition()) {
     if (performance.now() > deadline) throw new Error(`never came true: ${condition.toString()}`);
     await new Promise<void>((resolve) => setImmediate(resolve));

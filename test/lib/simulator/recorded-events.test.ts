@@ -168,7 +168,7 @@ test('writes every event of the MQTT recording with the same keys and values', a
           break;
         }
         default: {
-          const code = String(payload.code ?? '');
+          const code = typeof payload.code === 'string' ? payload.code : '';
           device.fCntDown = Number(payload.fCntDown ?? 0);
           add({
             confirmed: type === 'ack',
