@@ -154,7 +154,7 @@ function merge(inventories: readonly Inventory[]): Inventory {
   const [only] = inventories;
   if (inventories.length === 1 && only) return only;
   // The first one wins: it comes last into the map.
-  const reversed = [...inventories].reverse();
+  const reversed = inventories.toReversed();
   return {
     applications: new Map(reversed.flatMap(({ applications }) => [...applications])),
     profiles: new Map(reversed.flatMap(({ profiles }) => [...profiles])),

@@ -59,12 +59,11 @@ export class StorageKeeper {
     const { clock, health, file } = this.#deps;
     const opened = new AbortController();
     this.#kick();
-    await Promise.race([
-      this.#running?.then(() => opened.abort()),
-      wait(clock, timeout, opened.signal).then(() => {
-        if (!opened.signal.aborted) health.degraded(slowError('being opened', timeout), file);
-      }),
-    ]);
+    await Promise.race([this.#running?.then(() => opened.abort()), wait(clock, timeout, opened.signal)]);
+    if (opened.signal.aborted) return;
+    // Ends the wait; the opening itself goes on and is taken over whenever it succeeds.
+    opened.abort();
+    health.degraded(slowError('being opened', timeout), file);
   }
 
   /** Something was added to what waits. */

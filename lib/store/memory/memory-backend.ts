@@ -71,7 +71,7 @@ export class MemoryBackend implements StorageBackend {
     const page =
       order === 'ascending'
         ? samples.slice(start, Math.min(end, start + limit))
-        : samples.slice(Math.max(start, end - limit), end).reverse();
+        : samples.slice(Math.max(start, end - limit), end).toReversed();
     const columns = new SampleColumnsBuilder(Math.max(page.length, 1));
     for (const sample of page) addSample(columns, sample);
     return Promise.resolve(columns);

@@ -212,7 +212,8 @@ export class DatabaseWriter {
   }
 
   #transaction(work: () => void): void {
-    this.#guarded(this.#database.transaction(work).immediate);
+    const transaction = this.#database.transaction(work);
+    this.#guarded(() => transaction.immediate());
   }
 
   #guarded(work: () => void): void {

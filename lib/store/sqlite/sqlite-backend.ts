@@ -9,6 +9,7 @@ import {
   type WriteBatch,
 } from '../backend';
 import { type SampleColumns, transferables } from '../columns';
+import type { WorkerData } from './protocol';
 import { WorkerClient } from './worker-client';
 
 /** How long a thread may take to close its file before it is ended, ms. */
@@ -18,15 +19,18 @@ const CLOSE_TIMEOUT = 1_500;
 export class SqliteBackend implements StorageBackend {
   readonly #file: string;
   readonly #clock: Clock;
+  readonly #start: (data: WorkerData) => WorkerClient;
   #writer: WorkerClient | undefined;
   #reader: WorkerClient | undefined;
   /** Whether the writer's thread has the file open. */
   #isOpen = false;
   #closed = false;
 
-  constructor(file: string, clock: Clock) {
+  /** @param start starts a thread; another one each time the last has died */
+  constructor(file: string, clock: Clock, start = (data: WorkerData): WorkerClient => new WorkerClient(data)) {
     this.#file = file;
     this.#clock = clock;
+    this.#start = start;
   }
 
   async open({ replaceDamaged }: { replaceDamaged: boolean }): Promise<StoredState> {
@@ -77,7 +81,7 @@ export class SqliteBackend implements StorageBackend {
   }
 
   #usable(client: WorkerClient | undefined, role: 'writer' | 'reader'): WorkerClient {
-    return client && !client.hasEnded ? client : new WorkerClient({ role, file: this.#file });
+    return client && !client.hasEnded ? client : this.#start({ role, file: this.#file });
   }
 
   async #endReader(clean: boolean): Promise<void> {

@@ -3,7 +3,7 @@ import { Worker } from 'node:worker_threads';
 import { errorText } from '../../model';
 import { StorageError } from '../backend';
 import { errorOfRecord } from './failure';
-import type { CallName, WorkerAnswer, WorkerCalls, WorkerData, WorkerRequest } from './protocol';
+import type { CallName, WorkerAnswer, WorkerCalls, WorkerData } from './protocol';
 
 interface PendingCall {
   resolve(result: unknown): void;
@@ -48,7 +48,7 @@ export class WorkerClient {
       const id = this.#nextId++;
       this.#pending.set(id, { resolve: (result) => resolve(result as WorkerCalls[Name]['result']), reject });
       this.#worker.ref();
-      this.#worker.postMessage({ id, name, argument } as WorkerRequest, transfer);
+      this.#worker.postMessage({ id, name, argument }, transfer);
     });
   }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import {
   type ConnectionHealth,
   type DeviceEvent,
@@ -38,7 +38,7 @@ const fields = (run: () => unknown): string[] => {
   return assert.fail('nothing was refused');
 };
 
-const keys = fc.string({ minLength: 1, maxLength: 8, unit: fc.constantFrom(...'abcXYZ') });
+const keys = fc.string({ minLength: 1, maxLength: 8, unit: fc.constantFrom(...'abcXYZ'.split('')) });
 const values = fc.dictionary(
   keys,
   fc.oneof(
@@ -63,7 +63,7 @@ describe('reading messages', () => {
         qualities,
         fc.integer({ min: 0, max: 4e12 }),
         fc.constantFrom(...ORIGINS),
-        fc.option(fc.string({ minLength: 1, unit: fc.constantFrom(...'abc-09') })),
+        fc.option(fc.string({ minLength: 1, unit: fc.constantFrom(...'abc-09'.split('')) })),
         (given, quality, time, origin, id) => {
           const reading: Reading = {
             device: {

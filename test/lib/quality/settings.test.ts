@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { InvalidInputError } from '../../../lib/model';
 import { parseStaleDetectorSettings } from '../../../lib/quality';
 import { DeadlineQueue, type Scheduled } from '../../../lib/quality/deadlines';
@@ -98,7 +98,10 @@ test('the queue of deadlines gives every item once, when its deadline has come, 
             taken.push(next.id);
             next.deadline = undefined;
           }
-          assert.deepEqual(taken.sort(), due);
+          assert.deepEqual(
+            taken.sort((one, two) => one - two),
+            due,
+          );
           const earliest = Math.min(...items.map(({ deadline }) => deadline ?? Number.POSITIVE_INFINITY));
           if (earliest < Number.POSITIVE_INFINITY) assert.ok((queue.next ?? Number.POSITIVE_INFINITY) <= earliest);
         }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import {
   type CurrentValue,
   compareInventories,
@@ -9,6 +9,7 @@ import {
   type DeviceEvent,
   EMPTY_INVENTORY,
   type Inventory,
+  type LogMessageEvent,
   type MetricKey,
   parseApplicationId,
   parseDevEui,
@@ -86,18 +87,17 @@ const current = (part: Partial<CurrentValue>): CurrentValue => ({
   origin: 'event',
   ...part,
 });
-const codecError = (time: number, part: Partial<DeviceEvent> = {}): DeviceEvent =>
-  ({
-    type: 'log',
-    device: { devEui: a },
-    time,
-    replayed: false,
-    level: 'ERROR',
-    code: 'UPLINK_CODEC',
-    description: 'x is not defined',
-    context: {},
-    ...part,
-  }) as DeviceEvent;
+const codecError = (time: number, part: Partial<LogMessageEvent> = {}): DeviceEvent => ({
+  type: 'log',
+  device: { devEui: a },
+  time,
+  replayed: false,
+  level: 'ERROR',
+  code: 'UPLINK_CODEC',
+  description: 'x is not defined',
+  context: {},
+  ...part,
+});
 const replace = (next: Inventory): void => {
   const change = compareInventories(source, inventory, next);
   inventory = next;
@@ -368,7 +368,7 @@ describe('codec errors', () => {
   test('that are older than what came since say nothing, nor do other events', () => {
     detector.observe(reading({ x: 1 }));
     detector.observeDeviceEvent(codecError(T - 1));
-    detector.observeDeviceEvent(codecError(T + 1, { code: 'EXPIRED' } as Partial<DeviceEvent>));
+    detector.observeDeviceEvent(codecError(T + 1, { code: 'EXPIRED' }));
     detector.observeDeviceEvent({ type: 'join', device: { devEui: a }, time: T, replayed: false, devAddr: '01' });
     detector.observeDeviceEvent(codecError(T, { device: { devEui: b } }));
     assert.equal(told.length, 0);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { InvalidInputError, type Inventory, type MetricValue, parseSourceId } from '../../../lib/model';
 import { GatewayStore, MemoryBackend, type MetricsChange } from '../../../lib/store';
 import { capturedLogger } from '../../support/captured-logger';
@@ -235,8 +235,8 @@ describe('after a restart', () => {
     const restored = store.restored();
     assert.deepEqual(
       restored
-        .map(({ device, time, values }) => [device.devEui, device.name, time, values])
-        .sort((a, b) => Number(a[2]) - Number(b[2]) || String(a[0]).localeCompare(String(b[0]))),
+        .toSorted((one, two) => one.time - two.time || (one.device.devEui < two.device.devEui ? -1 : 1))
+        .map(({ device, time, values }) => [device.devEui, device.name, time, values]),
       [
         [sensor, 'Sensor 1', T, { a: 1, big: 2n ** 62n, on: true }],
         [other, undefined, T, { a: 9 }],
@@ -421,7 +421,7 @@ describe('reading history', () => {
         query = page.next;
       }
       const expected = Array.from({ length: 20 }, (_, index) => index);
-      assert.deepEqual(times, order === 'ascending' ? expected : expected.reverse());
+      assert.deepEqual(times, order === 'ascending' ? expected : expected.toReversed());
     }
   });
 

@@ -233,9 +233,10 @@ describe('when the disk makes trouble', () => {
   test('a disk that does not answer lets the start go on', async () => {
     backend.gate = new Promise(() => undefined);
     let opened = false;
-    const opening = store.open().then(() => {
+    const opening = (async () => {
+      await store.open();
       opened = true;
-    });
+    })();
     await clock.advance(9_000);
     assert.equal(opened, false);
     await clock.advance(1_000);
