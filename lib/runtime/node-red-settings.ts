@@ -23,6 +23,8 @@ export const DASHBOARD_PATH = '/dashboard';
 
 /** ms that Node-RED gives its nodes to close: the program must be gone within 5 s. */
 const NODE_CLOSE_TIMEOUT = 4_000;
+/** Neither on nor off, which is off without the warning that Node-RED gives for either. */
+const NO_PROJECTS = {};
 /** s an editor session lasts. */
 const EDITOR_SESSION = 12 * 60 * 60;
 
@@ -58,7 +60,7 @@ function adminAuth(login: Login) {
 export function nodeRedSettings(input: NodeRedSettingsInput): Readonly<Record<string, unknown>> {
   const { environment, login } = input;
   const editor = environment.readOnly
-    ? { httpAdminRoot: false, readOnly: true }
+    ? { httpAdminRoot: false, readOnly: true, editorTheme: { projects: NO_PROJECTS } }
     : {
         httpAdminRoot: EDITOR_PATH,
         httpAdminMiddleware: protectEditor,
@@ -67,8 +69,7 @@ export function nodeRedSettings(input: NodeRedSettingsInput): Readonly<Record<st
           page: { title: 'Lorua' },
           header: { title: 'Lorua gateway' },
           tours: false,
-          // Neither on nor off: saying "off" gives a warning at each start.
-          projects: {},
+          projects: NO_PROJECTS,
           multiplayer: { enabled: true },
         },
       };

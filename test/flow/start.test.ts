@@ -184,6 +184,7 @@ describe('a sealed appliance', () => {
       assert.equal((await fetch(`${gateway.web}/editor/`, { headers })).status, 404);
       assert.equal((await fetch(`${gateway.web}/editor/flows`, { headers })).status, 404);
       assert.match(gateway.output(), /Editor +off/);
+      assert.doesNotMatch(gateway.output(), / (error|warn) +\w+: /);
       assert.ok(!readdirSync(gateway.dataFolder).includes('flows.json'));
     } finally {
       assert.equal((await gateway.stop()).code, 0);

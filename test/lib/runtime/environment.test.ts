@@ -3,7 +3,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
+import { assert as assertProperty, constantFrom, dictionary, property, string } from 'fast-check';
 import { InvalidInputError } from '../../../lib/model';
 import { ENVIRONMENT_VARIABLES, nearestName, parseEnvironment } from '../../../lib/runtime';
 
@@ -219,8 +219,8 @@ describe('environment', () => {
 
   it('throws nothing but faults, whatever it is given', () => {
     const names = ENVIRONMENT_VARIABLES.map(({ name }) => name);
-    fc.assert(
-      fc.property(fc.dictionary(fc.constantFrom(...names), fc.string()), (variables) => {
+    assertProperty(
+      property(dictionary(constantFrom(...names), string()), (variables) => {
         try {
           parse(variables);
         } catch (error) {
