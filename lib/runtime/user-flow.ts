@@ -84,5 +84,9 @@ export function settleUserFlow(folder: string, shipped: ShippedFlow, secret: str
  */
 export function sealedFlow(folder: string, shipped: ShippedFlow, secret: string): string {
   writeCredentials(join(folder, 'gateway_cred.json'), shipped.credentials, secret);
+  // Node-RED makes this list of additional packages itself, but not if it may write nothing; then it complains.
+  const packages = join(folder, 'package.json');
+  if (!existsSync(packages))
+    writePrivateFile(packages, '{"name":"lorua-gateway-data","version":"0.0.1","private":true}\n');
   return shipped.flow;
 }

@@ -194,5 +194,8 @@ describe('the flow', () => {
     assert.equal(sealedFlow(place, shipped, secret), shipped.flow);
     assert.deepEqual(decrypted(join(place, 'gateway_cred.json')), { n1: { token: '${TOKEN}' } });
     assert.ok(!existsSync(join(place, 'flows.json')));
+    writeFileSync(join(place, 'package.json'), '{"name":"mine"}');
+    sealedFlow(place, shipped, secret);
+    assert.equal(readFileSync(join(place, 'package.json'), 'utf8'), '{"name":"mine"}');
   });
 });
