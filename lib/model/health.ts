@@ -13,9 +13,9 @@ export interface ConnectionHealth {
   readonly state: ConnectionState;
   /** Since when it is in that state, ms UTC. */
   readonly since: number;
-  /** Why it is not connected, for people; empty if it is. */
+  /** Why it is not connected, or what a connected one lacks (no devices, no stream for some), for people; else empty. */
   readonly reason: string;
-  /** What the user can do; empty if connected. */
+  /** What the user can do; empty if there is nothing to do. */
   readonly cure: string;
   /** When a reconciliation last succeeded as a whole, ms UTC. */
   readonly lastSuccessfulPoll?: number;

@@ -185,7 +185,8 @@ describe('what ChirpStack sends as plain data', () => {
     assert.equal(shortestFloat(Number.NaN), Number.NaN);
     fc.assert(
       fc.property(fc.float({ noNaN: true }), (value) => {
-        assert.equal(Math.fround(shortestFloat(value)), value);
+        // −0 may become 0.
+        assert.ok(Math.fround(shortestFloat(value)) === value);
       }),
     );
     fc.assert(
