@@ -70,7 +70,9 @@ function parsed<T>(schema: z.ZodType<T>, value: unknown, root: string, cure: str
   throw new InvalidInputError(
     result.error.issues.map((issue) => ({
       field: [root, ...issue.path.map(String)].join('.'),
-      value: display(issue.path.reduce<unknown>((inner, step) => (inner as Record<PropertyKey, unknown> | undefined)?.[step], value)),
+      value: display(
+        issue.path.reduce<unknown>((inner, step) => (inner as Record<PropertyKey, unknown> | undefined)?.[step], value),
+      ),
       rule: issue.message,
       cure,
     })),
@@ -88,7 +90,9 @@ export function deviceEventFromMessage(message: unknown): DeviceEvent {
   const { gatewayId, ...rest } = { gatewayId: undefined, ...content };
   return {
     ...rest,
-    ...(gatewayId === undefined || gatewayId === '' ? {} : { gatewayId: parseGatewayEui(gatewayId, 'msg.event.gatewayId') }),
+    ...(gatewayId === undefined || gatewayId === ''
+      ? {}
+      : { gatewayId: parseGatewayEui(gatewayId, 'msg.event.gatewayId') }),
     device: { ...device, devEui: parseDevEui(device.devEui, 'msg.device.devEui') } as DeviceReference,
     time,
     replayed: event.replayed ?? false,
@@ -100,7 +104,10 @@ export function deviceEventFromMessage(message: unknown): DeviceEvent {
  * The health of a connection that a message carries.
  * @throws InvalidInputError
  */
-export function healthFromMessage(message: unknown): { health: ConnectionHealth; connection: { id: string; name: string } } {
+export function healthFromMessage(message: unknown): {
+  health: ConnectionHealth;
+  connection: { id: string; name: string };
+} {
   const { payload, connection } = parsed(healthSchema, message, 'msg', 'Keep health messages as the poller sent them.');
   return { health: payload as ConnectionHealth, connection };
 }

@@ -196,8 +196,11 @@ export class DeviceNodes {
       const status = readingQuality(reading, key);
       if (origin === 'stale' && live.hasValue) {
         if (time >= live.time) live.setStatus(status, sourceTime, serverTime);
-      } else if (origin === 'restored' ? time > live.time : time >= live.time)
-        this.#setMetric(live, key, value, status, sourceTime, serverTime);
+      } else if (origin === 'restored' && time === live.time) {
+        // The value is shown already. What the stale detector found out about its age holds; that nobody has judged it
+        // yet is no reason to doubt a value that this server has shown as Good all along.
+        if (status !== 'UncertainLastUsableValue') live.setStatus(status, sourceTime, serverTime);
+      } else if (time >= live.time) this.#setMetric(live, key, value, status, sourceTime, serverTime);
     }
     for (const key in quality) {
       if (Object.hasOwn(values, key)) continue;

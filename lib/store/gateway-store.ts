@@ -377,7 +377,8 @@ export class GatewayStore {
       devEui: device.devEui,
       key,
       name: measurement?.name || key,
-      dataType: value === undefined ? (measurement?.kind === 'STRING' ? 'String' : undefined) : dataTypeOf(value),
+      // The kind is no type: ChirpStack keeps booleans as states, so they are declared as STRING too.
+      dataType: value === undefined ? undefined : dataTypeOf(value),
       kind: measurement?.kind ?? 'UNKNOWN',
     });
     this.#pending.addMetric(metric);
@@ -410,10 +411,9 @@ export class GatewayStore {
           ...metric.definition,
           name: measurement.name || key,
           kind: measurement.kind,
-          dataType: metric.definition.dataType ?? (measurement.kind === 'STRING' ? 'String' : undefined),
         };
-        const { name: oldName, kind, dataType } = metric.definition;
-        if (definition.name === oldName && definition.kind === kind && definition.dataType === dataType) continue;
+        const { name: oldName, kind } = metric.definition;
+        if (definition.name === oldName && definition.kind === kind) continue;
         this.#define(metric, definition);
         changed.push(definition);
       }

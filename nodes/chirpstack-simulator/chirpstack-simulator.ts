@@ -36,7 +36,10 @@ const init = (RED: NodeAPI): void => {
     const started = simulator.start().then(
       ({ url }) => {
         status.show('green', 'dot', url);
-        this.send({ topic: 'simulator', payload: { url, tenantId: simulator.tenantId } });
+        this.send({
+          topic: 'simulator',
+          payload: { url, tenantId: simulator.tenantId, apiToken: simulator.tenantToken },
+        });
       },
       (error: unknown) => {
         status.show('red', 'ring', errorText(error));

@@ -165,7 +165,9 @@ const init = (RED: NodeAPI): void => {
       retry?.cancel();
       for (const unsubscribe of unsubscribes) unsubscribe();
       await beginning;
-      await lease?.release({ final: removed || processIsEnding() });
+      await lease?.release({ final: removed });
+      // Also what an earlier deploy left behind for a successor that never came.
+      if (processIsEnding()) await serverRegistry.shutdownAll();
     });
   }
   RED.nodes.registerType<Node<Credentials>, Properties, Record<string, never>, Credentials>(

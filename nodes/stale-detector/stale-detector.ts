@@ -60,6 +60,8 @@ const init = (RED: NodeAPI): void => {
         }),
         store.inventory.onChange((change) => detector.inventoryChanged(change)),
       );
+      // Values that no reading passes through after a deploy grow old as well.
+      void service.opened.then(() => detector.start());
     });
 
     const pass = (message: NodeMessageInFlow): ReturnType<typeof readingMessage> => {

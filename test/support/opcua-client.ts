@@ -27,6 +27,9 @@ export interface ConnectOptions {
   readonly securityMode?: MessageSecurityMode;
 }
 
+/** Asked in one call: below the operation limits of every server. */
+const NODES_PER_CALL = 500;
+
 /** One notification that a client got. */
 export interface Notification {
   readonly nodeId: string;
@@ -93,23 +96,24 @@ export class TestClient {
     return this.session.read({ nodeId, attributeId: AttributeIds.Value });
   }
 
-  /** Forward hierarchical references of a node, all pages. */
-  async browse(nodeId: string): Promise<ReferenceDescription[]> {
-    let result = await this.session.browse({
-      nodeId,
-      browseDirection: BrowseDirection.Forward,
-      referenceTypeId: 'HierarchicalReferences',
-      includeSubtypes: true,
-      resultMask: 63,
-    });
-    const references = [...(result.references ?? [])];
-    while (
-      result.continuationPoint !== undefined &&
-      result.continuationPoint !== null &&
-      result.continuationPoint.length > 0
-    ) {
-      result = await this.session.browseNext(result.continuationPoint, false);
-      references.push(...(result.references ?? []));
+  /** Forward hierarchical references of each of the nodes, all pages. */
+  async browseAll(nodeIds: readonly string[]): Promise<ReferenceDescription[]> {
+    const references: ReferenceDescription[] = [];
+    for (let from = 0; from < nodeIds.length; from += NODES_PER_CALL) {
+      let results = await this.session.browse(
+        nodeIds.slice(from, from + NODES_PER_CALL).map((nodeId) => ({
+          nodeId,
+          browseDirection: BrowseDirection.Forward,
+          referenceTypeId: 'HierarchicalReferences',
+          includeSubtypes: true,
+          resultMask: 63,
+        })),
+      );
+      while (results.length > 0) {
+        references.push(...results.flatMap((result) => result.references ?? []));
+        const more = results.map((result) => result.continuationPoint).filter((point) => point && point.length > 0);
+        results = more.length > 0 ? await this.session.browseNext(more, false) : [];
+      }
     }
     return references;
   }
@@ -118,17 +122,31 @@ export class TestClient {
   async variablesBelow(nodeId: string): Promise<string[]> {
     const found = new Set<string>();
     const seen = new Set<string>([nodeId]);
-    const open = [nodeId];
-    for (let next = open.pop(); next !== undefined; next = open.pop()) {
-      for (const reference of await this.browse(next)) {
+    for (let level = [nodeId]; level.length > 0; ) {
+      const next: string[] = [];
+      for (const reference of await this.browseAll(level)) {
         const id = reference.nodeId.toString();
         if (seen.has(id)) continue;
         seen.add(id);
-        if (reference.nodeClass === NodeClass.Variable) found.add(id);
-        open.push(id);
+        // The enumerations of two packages are the same numbers to the protocol.
+        if (Number(reference.nodeClass) === Number(NodeClass.Variable)) found.add(id);
+        next.push(id);
       }
+      level = next;
     }
     return [...found];
+  }
+
+  /** Values of many variables, in their order. */
+  async readAll(nodeIds: readonly string[]): Promise<DataValue[]> {
+    const values: DataValue[] = [];
+    for (let from = 0; from < nodeIds.length; from += NODES_PER_CALL)
+      values.push(
+        ...(await this.session.read(
+          nodeIds.slice(from, from + NODES_PER_CALL).map((nodeId) => ({ nodeId, attributeId: AttributeIds.Value })),
+        )),
+      );
+    return values;
   }
 
   /** Subscribes to values; every change of value, status or source time is given to the listener. */

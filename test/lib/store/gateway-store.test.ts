@@ -318,7 +318,7 @@ describe('inventory and metric definitions', () => {
       store.metrics.ofDevice(sensor).map(({ key: name, name: shown, dataType, kind }) => [name, shown, dataType, kind]),
       [
         ['temperature', 'Temperature', undefined, 'GAUGE'],
-        ['mode', 'mode', 'String', 'STRING'],
+        ['mode', 'mode', undefined, 'STRING'],
       ],
     );
     assert.equal(seen[0]?.added.length, 4);
@@ -356,10 +356,11 @@ describe('inventory and metric definitions', () => {
     ]);
   });
 
-  test('a type settles as text when the profile says so later', () => {
-    store.inventory.replace(source, inventoryOf([sensor], { a: { name: '', kind: 'UNKNOWN' } }));
-    store.inventory.replace(source, inventoryOf([sensor], { a: { name: '', kind: 'STRING' } }));
-    assert.equal(store.metrics.get(sensor, key('a'))?.dataType, 'String');
+  test('the first value settles the type, not the kind: ChirpStack declares booleans as STRING, too', () => {
+    store.inventory.replace(source, inventoryOf([sensor], { open: { name: '', kind: 'STRING' } }));
+    assert.equal(store.metrics.get(sensor, key('open'))?.dataType, undefined);
+    assert.deepEqual(store.accept(reading({ open: true }, T))?.faults, []);
+    assert.equal(store.metrics.get(sensor, key('open'))?.dataType, 'Boolean');
   });
 
   test('listeners hear of changes and only of changes', () => {

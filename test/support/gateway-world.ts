@@ -1,0 +1,105 @@
+/** The whole chain for end-to-end tests: a simulated ChirpStack in this process, the booted gateway, OPC UA clients. */
+import { setTimeout as pause } from 'node:timers/promises';
+import { StatusCodes } from 'node-opcua';
+import { silentLogger, systemClock } from '../../lib/model';
+import { Simulator } from '../../lib/simulator';
+import { type BootedGateway, bootGateway, editorToken } from './boot-gateway';
+import { eventually } from './eventually';
+import { parseMetricNodeId } from './node-ids';
+import { TestClient } from './opcua-client';
+
+export interface WorldOptions {
+  readonly devices: number;
+  /** ms between two uplinks of a device */
+  readonly period: number;
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
+export interface GatewayWorld {
+  readonly simulator: Simulator;
+  readonly gateway: BootedGateway;
+  connect(): Promise<TestClient>;
+  /** Waits until nearly every metric of the fleet has had a value, and the address space stands still. */
+  allMetricsKnown(client: TestClient): Promise<readonly string[]>;
+  /** Waits until a count has not moved for a second. */
+  quiet(count: () => number): Promise<void>;
+  /** Calls Node-RED's admin API as the administrator. */
+  admin(path: string, init?: RequestInit): Promise<Response>;
+  close(): Promise<void>;
+}
+
+export async function startWorld(options: WorldOptions): Promise<GatewayWorld> {
+  const simulator = new Simulator(
+    { devices: options.devices, period: options.period, seed: 7 },
+    { clock: systemClock, logger: silentLogger },
+  );
+  const { url } = await simulator.start();
+  const gateway = await bootGateway({
+    environment: {
+      CHIRPSTACK_URL: url,
+      CHIRPSTACK_API_TOKEN: simulator.tenantToken,
+      CHIRPSTACK_TENANT_ID: simulator.tenantId,
+      OPCUA_TRUST_ALL_CLIENTS: 'true',
+      POLL_INTERVAL_SECONDS: '5',
+      ...options.environment,
+    },
+  }).catch(async (error: unknown) => {
+    await simulator.stop();
+    throw error;
+  });
+  const clients = new Set<TestClient>();
+  let token: string | number | undefined;
+
+  const metricVariables = async (client: TestClient): Promise<string[]> =>
+    (await client.variablesBelow(await client.gatewayNode('lorawan'))).filter((id) => parseMetricNodeId(id));
+
+  const quiet = async (count: () => number): Promise<void> => {
+    for (let before = -1; before !== count(); ) {
+      before = count();
+      await pause(1_500);
+    }
+  };
+
+  return {
+    simulator,
+    gateway,
+    quiet,
+    async connect() {
+      const client = await TestClient.connect({
+        url: gateway.endpointUrl,
+        user: gateway.user,
+        password: gateway.password,
+      });
+      clients.add(client);
+      return client;
+    },
+    async allMetricsKnown(client) {
+      let known = -1;
+      return eventually(async () => {
+        const variables = await metricVariables(client);
+        const settled = variables.length === known && known > 2 * options.devices;
+        known = variables.length;
+        if (!settled) {
+          await pause(500);
+          return undefined;
+        }
+        const values = await client.readAll(variables);
+        // A device that never sent is part of every plant.
+        const good = values.filter(({ statusCode }) => statusCode.equals(StatusCodes.Good)).length;
+        return good > variables.length * 0.8 ? variables : undefined;
+      }, 'values of the whole fleet');
+    },
+    async admin(path, init) {
+      token ??= await editorToken(gateway.web, gateway.user, gateway.password);
+      return fetch(`${gateway.web}/editor${path}`, {
+        ...init,
+        headers: { ...init?.headers, authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      });
+    },
+    async close() {
+      for (const client of clients) await client.close().catch(() => undefined);
+      await gateway.stop();
+      await simulator.stop();
+    },
+  };
+}
