@@ -28,6 +28,8 @@ export interface BootOptions {
   readonly readyOn?: 'output' | 'errors';
   /** Start it as `npm start` does. */
   readonly byNpm?: boolean;
+  /** Told what it prints, also before it is ready. */
+  readonly onOutput?: (text: string) => void;
 }
 
 export interface BootedGateway {
@@ -106,6 +108,7 @@ export async function bootGateway(options: BootOptions = {}): Promise<BootedGate
   const npm = join(repositoryRoot, 'node_modules', 'npm', 'bin', 'npm-cli.js');
   const words = options.byNpm ? [npm, 'start', '--ignore-scripts'] : [PROGRAM];
   const { child, output, errors, ended } = start(words, environment);
+  if (options.onOutput) child.stdout?.on('data', options.onOutput);
   const printed = options.readyOn === 'errors' ? errors : output;
   const ready = new Promise<void>((resolve) => {
     const look = (): void => {

@@ -39,6 +39,8 @@ export interface Notification {
 /** A real OPC UA client with a certificate of its own, as a SCADA system is one. */
 export class TestClient {
   readonly session: ClientSession;
+  /** What happened to connection and session since it connected; empty if all went well. */
+  readonly troubles: string[] = [];
   readonly #client: OPCUAClient;
   readonly #folder: string;
 
@@ -46,6 +48,11 @@ export class TestClient {
     this.#client = client;
     this.session = session;
     this.#folder = folder;
+    client.on('connection_lost', () => this.troubles.push('connection lost'));
+    client.on('start_reconnection', () => this.troubles.push('reconnection started'));
+    client.on('abort', () => this.troubles.push('connection aborted'));
+    session.on('session_closed', () => this.troubles.push('session closed'));
+    session.on('keepalive_failure', () => this.troubles.push('keep-alive failed'));
   }
 
   static async connect(options: ConnectOptions): Promise<TestClient> {
