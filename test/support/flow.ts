@@ -1,7 +1,9 @@
 /** Runs flows of our nodes in a real Node-RED runtime, inside the test's process. */
+import type { EventEmitter } from 'node:events';
 import { createRequire } from 'node:module';
 import type { Node, NodeInitializer, NodeMessageInFlow } from 'node-red';
 import helper from 'node-red-node-test-helper';
+import { serverRegistry } from '../../lib/opcua';
 import chirpstackConnection from '../../nodes/chirpstack-connection/chirpstack-connection';
 import chirpstackEvents from '../../nodes/chirpstack-events/chirpstack-events';
 import chirpstackPoller from '../../nodes/chirpstack-poller/chirpstack-poller';
@@ -14,6 +16,7 @@ import staleDetector from '../../nodes/stale-detector/stale-detector';
 
 const load = createRequire(__filename);
 helper.init(load.resolve('node-red'));
+const runtime = load('node-red') as { runtime: { events: EventEmitter } };
 
 const OUR_NODES: readonly NodeInitializer[] = [
   chirpstackConnection,
@@ -28,21 +31,38 @@ const OUR_NODES: readonly NodeInitializer[] = [
 ];
 
 export type FlowNode = { id: string; type: string; [property: string]: unknown };
+export type Credentials = Readonly<Record<string, Readonly<Record<string, string>>>>;
+export interface ShownStatus {
+  readonly fill?: string;
+  readonly shape?: string;
+  readonly text?: string;
+}
+/** A record of Node-RED's log. `lorua` is the structured entry of our nodes. */
+export interface LogRecord {
+  readonly level: number;
+  readonly id?: string;
+  readonly type?: string;
+  readonly msg?: unknown;
+  readonly lorua?: { readonly module: string; readonly entry: { readonly [fact: string]: unknown } };
+}
+
+let running = false;
 
 /** A node of Node-RED's own, by the path of its file below @node-red/nodes/core. */
 export function coreNode(path: string): NodeInitializer {
   return load(`@node-red/nodes/core/${path}`) as NodeInitializer;
 }
 
-/** Starts a flow; every node gets a tab. */
+/** Starts a flow; every node gets a tab. {@link stopFlow} must follow, also if this rejects. */
 export async function startFlow(
   nodes: readonly FlowNode[],
   options: {
-    credentials?: Record<string, Record<string, string>>;
+    credentials?: Credentials;
     coreNodes?: readonly NodeInitializer[];
     userDir?: string;
   } = {},
 ): Promise<void> {
+  running = true;
   helper.settings({ ...(options.userDir === undefined ? {} : { userDir: options.userDir }) });
   await helper.load(
     [...OUR_NODES, ...(options.coreNodes ?? [])] as never,
@@ -51,13 +71,27 @@ export async function startFlow(
   );
 }
 
-/** Deploys a changed flow. */
+/** Deploys a changed flow, as the editor's button does; resolves when it runs. */
 export async function deploy(
   nodes: readonly FlowNode[],
   type: 'full' | 'nodes' | 'flows',
-  credentials?: Record<string, Record<string, string>>,
+  credentials?: Credentials,
 ): Promise<void> {
-  await helper.setFlows(withTab(nodes) as never, type, credentials as never);
+  const { events } = runtime.runtime;
+  let onStarted = (): void => undefined;
+  const started = new Promise<void>((resolve) => {
+    onStarted = resolve;
+  });
+  events.once('flows:started', onStarted);
+  try {
+    await helper.setFlows(withTab(nodes) as never, type, credentials as never).catch((error: unknown) => {
+      // The helper waits 300 ms for the start; on a busy machine it takes longer.
+      if (!(error instanceof Error && error.message === 'timeout waiting event')) throw error;
+    });
+    await started;
+  } finally {
+    events.removeListener('flows:started', onStarted);
+  }
 }
 
 const CONFIGURATION_TYPES = new Set(['chirpstack-connection', 'gateway-database', 'mqtt-broker']);
@@ -70,8 +104,15 @@ function withTab(nodes: readonly FlowNode[]): FlowNode[] {
   ];
 }
 
+/** Stops the flow and, as at the end of the process, the OPC UA servers which outlive their nodes. Idempotent. */
 export async function stopFlow(): Promise<void> {
-  await helper.unload();
+  if (!running) return;
+  running = false;
+  try {
+    await helper.unload();
+  } finally {
+    await serverRegistry.shutdownAll();
+  }
 }
 
 export function node(id: string): Node {
@@ -87,21 +128,41 @@ export function collect(id: string): NodeMessageInFlow[] {
   return messages;
 }
 
-/** Statuses that a node shows from now on, newest last. */
-export function statuses(id: string): { fill?: string; shape?: string; text?: string }[] {
-  const shown: { fill?: string; shape?: string; text?: string }[] = [];
-  helper
-    .getNode(id)
-    .on('call:status' as never, ((call: { args: [{ text?: string }] }) => shown.push(call.args[0])) as never);
-  return shown;
+interface Spy {
+  getCalls(): readonly { readonly thisValue: unknown; readonly args: readonly unknown[] }[];
+}
+
+/** First arguments of the calls of a method that a node has made since the start of the flow. */
+function calls(id: string, method: 'status' | 'send'): unknown[] {
+  const found = helper.getNode(id) as Node | null;
+  if (found === null) return [];
+  return (found[method] as never as Spy)
+    .getCalls()
+    .filter(({ thisValue }) => thisValue === found)
+    .map(({ args }) => args[0]);
+}
+
+/** All statuses that a node has shown since it exists, newest last. */
+export function statuses(id: string): ShownStatus[] {
+  return calls(id, 'status') as ShownStatus[];
+}
+
+/** All that a node has sent by itself since it exists. */
+export function sent(id: string): unknown[] {
+  return calls(id, 'send');
+}
+
+/** All log records of the flow so far. */
+export function logRecords(): LogRecord[] {
+  return helper
+    .log()
+    .getCalls()
+    .map((call) => call.args[0] as LogRecord);
 }
 
 /** Texts of all log records so far at a level: 20 error, 30 warn, 40 info. */
 export function logged(level: number): string[] {
-  return helper
-    .log()
-    .getCalls()
-    .map((call) => call.args[0] as { level: number; msg: unknown })
+  return logRecords()
     .filter((record) => record.level === level)
     .map((record) => String(record.msg));
 }
