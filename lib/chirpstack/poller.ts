@@ -327,6 +327,8 @@ export class Poller {
         since: this.#scopeProblem?.since ?? this.#clock.now(),
       };
     const failure = failureOf(error);
+    // The connection has said it already, with the same reason and cure.
+    if (failure !== undefined && this.#connection.state().state !== 'connected') return;
     const cure = error instanceof ScopeError ? error.cure : failure?.cure;
     this.#faults.fault('sync', {
       operation: 'sync-inventory',

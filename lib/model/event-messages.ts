@@ -93,7 +93,7 @@ export function deviceEventFromMessage(message: unknown): DeviceEvent {
     ...(gatewayId === undefined || gatewayId === ''
       ? {}
       : { gatewayId: parseGatewayEui(gatewayId, 'msg.event.gatewayId') }),
-    device: { ...device, devEui: parseDevEui(device.devEui, 'msg.device.devEui') } as DeviceReference,
+    device: { ...device, devEui: parseDevEui(device.devEui, 'msg.device.devEui') },
     time,
     replayed: event.replayed ?? false,
     ...(event.eventId === undefined ? {} : { eventId: parseEventId(event.eventId, 'msg.event.eventId') }),

@@ -28,7 +28,6 @@ export function redLogger(RED: NodeAPI, node: Node, module: LogModule): Logger {
       msg: logText(entry),
       lorua: { module: name, entry },
     };
-    // The published type knows only part of what the log takes.
-    RED.log.log(record as Parameters<NodeAPI['log']['log']>[0]);
+    RED.log.log(record);
   });
 }

@@ -12,7 +12,7 @@ function isFromEnvironment(value: unknown): boolean {
 
 function fieldRule(key: string, values: Record<string, string | number>, holds: (value: string) => boolean): FieldRule {
   const rule = (value: unknown): boolean | string => {
-    const text = value === undefined || value === null ? '' : String(value).trim();
+    const text = typeof value === 'number' || typeof value === 'string' ? String(value).trim() : '';
     return isFromEnvironment(text) || holds(text) || RED._(`${COMMON_TEXTS}.rule.${key}`, values);
   };
   // The editor takes a text as the reason; the published type does not know that yet.

@@ -1,7 +1,7 @@
 /** Runs flows of our nodes in a real Node-RED runtime, inside the test's process. */
 import type { EventEmitter } from 'node:events';
 import { createRequire } from 'node:module';
-import type { Node, NodeInitializer, NodeMessageInFlow } from 'node-red';
+import type { Node, NodeInitializer, NodeMessage } from 'node-red';
 import helper from 'node-red-node-test-helper';
 import { serverRegistry } from '../../lib/opcua';
 import chirpstackConnection from '../../nodes/chirpstack-connection/chirpstack-connection';
@@ -63,12 +63,8 @@ export async function startFlow(
   } = {},
 ): Promise<void> {
   running = true;
-  helper.settings({ ...(options.userDir === undefined ? {} : { userDir: options.userDir }) });
-  await helper.load(
-    [...OUR_NODES, ...(options.coreNodes ?? [])] as never,
-    withTab(nodes) as never,
-    options.credentials as never,
-  );
+  helper.settings(options.userDir === undefined ? {} : { userDir: options.userDir });
+  await helper.load([...OUR_NODES, ...(options.coreNodes ?? [])] as never, withTab(nodes), options.credentials);
 }
 
 /** Deploys a changed flow, as the editor's button does; resolves when it runs. */
@@ -84,7 +80,7 @@ export async function deploy(
   });
   events.once('flows:started', onStarted);
   try {
-    await helper.setFlows(withTab(nodes) as never, type, credentials as never).catch((error: unknown) => {
+    await helper.setFlows(withTab(nodes), type, credentials).catch((error: unknown) => {
       // The helper waits 300 ms for the start; on a busy machine it takes longer.
       if (!(error instanceof Error && error.message === 'timeout waiting event')) throw error;
     });
@@ -119,13 +115,30 @@ export function node(id: string): Node {
   return helper.getNode(id);
 }
 
+/** A message as it travels. */
+export interface FlowMessage {
+  readonly topic?: unknown;
+  readonly payload?: unknown;
+  readonly [property: string]: unknown;
+}
+
+/** Gives a message to a node, as a wire does. */
+export function give(id: string, message: FlowMessage): void {
+  helper.getNode(id).receive(message as NodeMessage);
+}
+
 /** The messages that a node of type `helper` gets from now on. */
-export function collect(id: string): NodeMessageInFlow[] {
-  const messages: NodeMessageInFlow[] = [];
+export function collect(id: string): FlowMessage[] {
+  const messages: FlowMessage[] = [];
   helper.getNode(id).on('input', (message) => {
-    messages.push(message);
+    messages.push({ ...message });
   });
   return messages;
+}
+
+/** Text of the error that a Catch node added to a message. */
+export function errorOf(message: FlowMessage | undefined): string {
+  return (message?.error as { message?: string } | undefined)?.message ?? '';
 }
 
 interface Spy {

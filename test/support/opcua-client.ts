@@ -135,8 +135,7 @@ export class TestClient {
         const id = reference.nodeId.toString();
         if (seen.has(id)) continue;
         seen.add(id);
-        // The enumerations of two packages are the same numbers to the protocol.
-        if (Number(reference.nodeClass) === Number(NodeClass.Variable)) found.add(id);
+        if (reference.nodeClass.valueOf() === NodeClass.Variable.valueOf()) found.add(id);
         next.push(id);
       }
       level = next;
