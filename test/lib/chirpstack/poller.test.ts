@@ -456,10 +456,12 @@ describe('an outage', () => {
     const server = new FakeChirpstack();
     server.addDevices(2);
     server.port = await freePort();
-    const { poller, inventories, healths } = pollerOf(server, { settings: { pollInterval: 60_000 } });
+    const { poller, inventories, healths, entries } = pollerOf(server, { settings: { pollInterval: 60_000 } });
     poller.start();
     await eventually(() => healths.at(-1)?.state === 'disconnected', 'the outage');
     await assert.rejects(poller.pollNow(), /Nothing listens/);
+    const told = entries.filter(({ level }) => level === 'error' || level === 'warn');
+    assert.equal(told.length, 1, 'the connection says it, and the poller does not say it again');
     assert.equal(poller.health().lastSuccessfulPoll, undefined);
     await server.start();
     cleanups.push(() => server.stop());
