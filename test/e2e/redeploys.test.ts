@@ -3,12 +3,15 @@
  * piles up. LORUA_CAMPAIGN=full makes it fifty deploys.
  */
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { ClientSubscription } from 'node-opcua';
 import { isPortFree } from '../support/boot-gateway';
 import { eventually } from '../support/eventually';
 import { type GatewayWorld, startWorld } from '../support/gateway-world';
+import { type MemoryUse, memoryProbe, readMemoryProbe } from '../support/memory-probe';
 import { parseMetricNodeId } from '../support/node-ids';
 import type { TestClient } from '../support/opcua-client';
 
@@ -23,8 +26,10 @@ const CHANGED_TYPES = [
   'gateway-database',
   'metric-store',
 ];
-/** Descriptors that come and go by themselves: timers of the database, web connections of this test. */
-const DESCRIPTOR_NOISE = 6;
+/** Descriptors and handles that come and go by themselves: web connections of this test, streams being opened. */
+const NOISE = 6;
+/** MiB; what a heap differs by after a collection. */
+const HEAP_NOISE = 5;
 
 interface FlowNode {
   readonly id: string;
@@ -38,21 +43,12 @@ interface Flows {
   readonly rev: string;
 }
 
-interface Usage {
-  /** Open file descriptors. */
-  readonly descriptors: number;
-  /** Resident memory, MiB. */
-  readonly memory: number;
-}
-
-/** Of a process on Linux; undefined elsewhere. */
-function usageOf(pid: number | undefined): Usage | undefined {
+/** What a process holds open, and its resident memory in MiB; undefined where there is no /proc. */
+function openFiles(pid: number | undefined): { descriptors: number; resident: number } | undefined {
   if (!existsSync(`/proc/${pid}/fd`)) return undefined;
   const status = readFileSync(`/proc/${pid}/status`, 'utf8');
-  return {
-    descriptors: readdirSync(`/proc/${pid}/fd`).length,
-    memory: Math.round(Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1_024),
-  };
+  const resident = Math.round(Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1_024);
+  return { descriptors: readdirSync(`/proc/${pid}/fd`).length, resident };
 }
 
 describe(`${DEPLOYS} deploys under a subscribed client`, () => {
@@ -60,6 +56,7 @@ describe(`${DEPLOYS} deploys under a subscribed client`, () => {
   let client: TestClient;
   let subscription: ClientSubscription;
   let newestGood = 0;
+  const probe = join(mkdtempSync(join(tmpdir(), 'lorua-memory-')), 'memory.json');
   const goodTimes = new Map<string, number>();
   const doubled: string[] = [];
   const subscriptionTroubles: string[] = [];
@@ -79,8 +76,17 @@ describe(`${DEPLOYS} deploys under a subscribed client`, () => {
     assert.equal(answer.status, 200, await answer.text());
   };
 
+  /** A measurement that began after now. */
+  const memory = (): Promise<MemoryUse> => {
+    const before = readMemoryProbe(probe)?.number ?? 0;
+    return eventually(() => {
+      const now = readMemoryProbe(probe);
+      return now && now.number > before + 1 ? now : undefined;
+    }, 'the gateway to measure its memory');
+  };
+
   before(async () => {
-    world = await startWorld({ devices: DEVICES, period: 1_000 });
+    world = await startWorld({ devices: DEVICES, period: 1_000, environment: memoryProbe(probe) });
     client = await world.connect();
     const variables = await world.allMetricsKnown(client);
     subscription = await client.subscribe(variables, ({ nodeId, dataValue }) => {
@@ -103,7 +109,8 @@ describe(`${DEPLOYS} deploys under a subscribed client`, () => {
   test('session, subscription and values go on, and nothing leaks', async (t) => {
     const sessionId = client.session.sessionId.toString();
     const { subscriptionId } = subscription;
-    const usages: (Usage | undefined)[] = [];
+    let middle: MemoryUse | undefined;
+    const files: ReturnType<typeof openFiles>[] = [];
 
     for (let number = 1; number <= DEPLOYS; number++) {
       const isFull = number % 2 === 1;
@@ -122,7 +129,8 @@ describe(`${DEPLOYS} deploys under a subscribed client`, () => {
         () => world.simulator.server.openStreams === DEVICES,
         `one event stream a device after deploy ${number}, not ${world.simulator.server.openStreams}`,
       );
-      usages.push(usageOf(world.gateway.process.pid));
+      files.push(openFiles(world.gateway.process.pid));
+      if (number === DEPLOYS / 2) middle = await memory();
     }
     await world.quiet(() => client.troubles.length);
 
@@ -135,17 +143,21 @@ describe(`${DEPLOYS} deploys under a subscribed client`, () => {
     assert.doesNotMatch(world.gateway.output(), /uncaught|unhandled/i);
     t.diagnostic(`notifications by status: ${[...statuses].map(([name, count]) => `${name} ${count}`).join(', ')}`);
 
-    const middle = usages[Math.floor(DEPLOYS / 2) - 1];
-    const end = usages.at(-1);
-    if (middle === undefined || end === undefined) {
-      t.diagnostic('memory and descriptors were not looked at: this system has no /proc');
+    const end = await memory();
+    assert.ok(middle);
+    t.diagnostic(
+      `heap ${middle.heap} MiB and ${middle.handles} handles half-way, ${end.heap} and ${end.handles} at the end`,
+    );
+    assert.ok(end.heap <= middle.heap + HEAP_NOISE, 'memory piles up');
+    assert.ok(end.handles <= middle.handles + NOISE, 'handles pile up');
+    const [filesHalfway, filesAtEnd] = [files[DEPLOYS / 2 - 1], files.at(-1)];
+    if (filesHalfway === undefined || filesAtEnd === undefined) {
+      t.diagnostic('descriptors were not looked at: this system has no /proc');
       return;
     }
-    t.diagnostic(`descriptors ${usages.map((usage) => usage?.descriptors).join(' ')}`);
-    t.diagnostic(`resident memory, MiB: ${usages.map((usage) => usage?.memory).join(' ')}`);
-    assert.ok(end.descriptors <= middle.descriptors + DESCRIPTOR_NOISE, 'descriptors pile up');
-    // Few deploys say nothing about memory: the collector takes its time.
-    if (FULL) assert.ok(end.memory <= middle.memory * 1.2, 'memory piles up');
+    t.diagnostic(`descriptors ${filesHalfway.descriptors} half-way, ${filesAtEnd.descriptors} at the end`);
+    t.diagnostic(`resident memory ${filesHalfway.resident} MiB half-way, ${filesAtEnd.resident} at the end`);
+    assert.ok(filesAtEnd.descriptors <= filesHalfway.descriptors + NOISE, 'descriptors pile up');
   });
 
   test('deleting the server node frees the port', async () => {
