@@ -34,19 +34,29 @@ function readCertificate(file: string): string | undefined {
   }
 }
 
+/** What is no number of seconds stays as it was given, so that the message about it shows that. */
+function milliseconds(seconds: string | number | undefined): unknown {
+  const text = String(seconds ?? '').trim();
+  const number = text === '' ? Number.NaN : Number(text);
+  return Number.isNaN(number) ? text : Math.round(number * 1_000);
+}
+
 const init = (RED: NodeAPI): void => {
   function ConnectionNode(this: ChirpstackConnectionNode, properties: Properties): void {
     RED.nodes.createNode(this, properties);
     const logger = redLogger(RED, this, 'chirpstack');
     const settings = configure(RED, this, logger, () =>
-      parseConnectionSettings({
-        url: properties.url,
-        token: this.credentials.token,
-        tenantId: properties.tenantId,
-        applicationIds: properties.applicationIds,
-        caCertificate: readCertificate(properties.caFile ?? ''),
-        callTimeout: properties.callTimeout === '' ? undefined : Number(properties.callTimeout) * 1_000,
-      }),
+      parseConnectionSettings(
+        {
+          url: properties.url,
+          token: this.credentials.token,
+          tenantId: properties.tenantId,
+          applicationIds: properties.applicationIds,
+          caCertificate: readCertificate(properties.caFile ?? ''),
+          callTimeout: milliseconds(properties.callTimeout),
+        },
+        { caCertificate: 'CA file' },
+      ),
     );
     if (settings === undefined) return;
     const connection = new ChirpstackConnection(settings, { clock: systemClock, random: Math.random, logger });

@@ -1,5 +1,5 @@
 import type { Node, NodeAPI, NodeDef } from 'node-red';
-import { errorText, systemClock } from '../../lib/model';
+import { errorText, FaultCollector, systemClock } from '../../lib/model';
 import { parseSimulatorSettings, Simulator } from '../../lib/simulator';
 import { configure } from '../common/configuration';
 import { onClose } from '../common/lifecycle';
@@ -21,11 +21,14 @@ const init = (RED: NodeAPI): void => {
   function SimulatorNode(this: Node, properties: Properties): void {
     RED.nodes.createNode(this, properties);
     const logger = redLogger(RED, this, 'simulator');
-    const parsed = configure(RED, this, logger, () => ({
-      enabled: parseSwitch(properties.enabled, 'Enabled', true),
-      settings: parseSimulatorSettings(properties),
-    }));
-    if (parsed === undefined) return;
+    const parsed = configure(RED, this, logger, () => {
+      const faults = new FaultCollector();
+      const enabled = faults.attempt(() => parseSwitch(properties.enabled, 'Enabled', true));
+      const settings = faults.attempt(() => parseSimulatorSettings(properties));
+      faults.throwIfAny();
+      return { enabled, settings };
+    });
+    if (parsed?.settings === undefined) return;
     const status = new StatusReporter(this);
     if (!parsed.enabled) {
       status.show('grey', 'ring', RED._('chirpstack-simulator.status.disabled'));

@@ -19,7 +19,7 @@ const init = (RED: NodeAPI): void => {
     RED.nodes.createNode(this, properties);
     const logger = redLogger(RED, this, 'store');
     const settings = configure(RED, this, logger, () => {
-      const file = properties.file.trim() || 'lorua.db';
+      const file = properties.file?.trim() || 'lorua.db';
       return parseStoreSettings({
         backend: properties.backend,
         file: isAbsolute(file) ? file : join(RED.settings.userDir ?? process.cwd(), file),

@@ -79,6 +79,8 @@ const init = (RED: NodeAPI): void => {
     let lease: ServerLease | undefined;
     let retry: Timer | undefined;
     let closed = false;
+    /** The fault that the log has told already. */
+    let reported = '';
 
     const showClients = (server: GatewayServer): void =>
       status.show(
@@ -131,16 +133,19 @@ const init = (RED: NodeAPI): void => {
             ? RED._('opcua-gateway-server.status.port-in-use', { port: settings.port })
             : errorText(error),
         );
-        logger.error({
-          operation: 'start',
-          event: 'failed',
-          reason: error instanceof PortInUseError ? 'port-in-use' : 'internal',
-          message: errorText(error),
-          cure:
-            error instanceof PortInUseError
-              ? 'Stop the program that uses the port, or choose another one.'
-              : 'See the message; the start is tried again.',
-        });
+        // The same fault again is no news.
+        if (errorText(error) !== reported)
+          logger.error({
+            operation: 'start',
+            event: 'failed',
+            reason: error instanceof PortInUseError ? 'port-in-use' : 'internal',
+            message: errorText(error),
+            cure:
+              error instanceof PortInUseError
+                ? 'Stop the program that uses the port, or choose another one.'
+                : 'See the message; the start is tried again.',
+          });
+        reported = errorText(error);
         if (!closed) retry = systemClock.after(RETRY_INTERVAL, () => void begin());
       }
     };

@@ -2,11 +2,10 @@ import assert from 'node:assert/strict';
 import { createServer, type Server, type Socket } from 'node:net';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { Aedes } from 'aedes';
-import type { NodeMessageInFlow } from 'node-red';
 import { decodeEvent } from '../../lib/chirpstack';
 import { deviceEventMessage, readingMessage } from '../../lib/model';
 import { eventually } from '../support/eventually';
-import { collect, coreNode, node, startFlow, stopFlow } from '../support/flow';
+import { collect, coreNode, errorOf, type FlowMessage, give, startFlow, stopFlow } from '../support/flow';
 import { recordedLines } from '../support/paths';
 
 interface RecordedMessage {
@@ -23,7 +22,7 @@ function expected(message: RecordedMessage): Record<string, unknown> | undefined
   return decoded.kind === 'reading' ? readingMessage(decoded.reading) : deviceEventMessage(decoded.event);
 }
 
-function plain(message: NodeMessageInFlow): Record<string, unknown> {
+function plain(message: FlowMessage): Record<string, unknown> {
   // What Node-RED, `mqtt in` (_topic only for a broker on this machine) and `http in` add.
   const { _msgid, _topic, qos, retain, responseTopic, correlationData, req, res, ...rest } = message;
   return JSON.parse(JSON.stringify(rest)) as Record<string, unknown>;
@@ -51,8 +50,7 @@ describe('chirpstack-events', () => {
       await startFlow(EVENTS_FLOW);
       const readings = collect('readings');
       const others = collect('others');
-      for (const message of recorded)
-        node('events').receive({ topic: message.topic, payload: payload(message.payload) });
+      for (const message of recorded) give('events', { topic: message.topic, payload: payload(message.payload) });
       await eventually(() => readings.length + others.length >= wanted.length, 'all recorded events');
       assert.deepEqual(readings.map(plain), JSON.parse(JSON.stringify(wantedReadings)));
       assert.deepEqual(others.map(plain), JSON.parse(JSON.stringify(wantedEvents)));
@@ -62,10 +60,10 @@ describe('chirpstack-events', () => {
     await startFlow(EVENTS_FLOW);
     const readings = collect('readings');
     for (const message of recorded)
-      node('events').receive({
+      give('events', {
         req: { query: { event: message.topic.split('/').at(-1) } },
         payload: message.payload,
-      } as never);
+      });
     await eventually(() => readings.length >= wantedReadings.length, 'all recorded uplinks');
     assert.deepEqual(readings.map(plain), JSON.parse(JSON.stringify(wantedReadings)));
   });
@@ -75,7 +73,7 @@ describe('chirpstack-events', () => {
     const readings = collect('readings');
     const up = recorded.find((message) => message.topic.endsWith('/up'));
     assert.ok(up);
-    node('events').receive({ ...up, line: 7, _msgid: 'abc' });
+    give('events', { ...up, line: 7, _msgid: 'abc' });
     await eventually(() => readings.length === 1, 'the reading');
     assert.equal(readings[0]?.line, 7);
     assert.equal(readings[0]?._msgid, 'abc');
@@ -88,9 +86,9 @@ describe('chirpstack-events', () => {
       { id: 'caught', type: 'helper', wires: [] },
     ]);
     const caught = collect('caught');
-    node('events').receive({ topic: 'application/x/device/y/event/up', payload: 'no JSON {' });
+    give('events', { topic: 'application/x/device/y/event/up', payload: 'no JSON {' });
     await eventually(() => caught.length === 1, 'the caught message');
-    assert.match(String((caught[0] as { error?: { message: string } }).error?.message), /payload/);
+    assert.match(errorOf(caught[0]), /payload/);
   });
 });
 

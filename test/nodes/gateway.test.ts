@@ -10,7 +10,18 @@ import { silentLogger, systemClock } from '../../lib/model';
 import { Simulator } from '../../lib/simulator';
 import type { GatewayDatabaseNode } from '../../nodes/common/services';
 import { eventually } from '../support/eventually';
-import { collect, coreNode, deploy, type FlowNode, logged, node, startFlow, stopFlow } from '../support/flow';
+import {
+  collect,
+  coreNode,
+  deploy,
+  errorOf,
+  type FlowNode,
+  give,
+  logged,
+  node,
+  startFlow,
+  stopFlow,
+} from '../support/flow';
 import { freePort } from '../support/free-port';
 import { metricIdentifier } from '../support/node-ids';
 import { TestClient } from '../support/opcua-client';
@@ -214,10 +225,10 @@ describe('the gateway as a flow', () => {
     await start();
     const opcua = await connectClient();
     await streaming();
-    node('store').receive({
+    give('store', {
       device: { devEui },
       payload: { dewPoint: 9.5, alarm: true, note: 'cleaned', pulses: 9_007_199_254_740_993n },
-    } as never);
+    });
     const [dewPoint, alarm, note, pulses] = [
       await shows(opcua, 'dewPoint', 9.5),
       await shows(opcua, 'alarm', true),
@@ -232,7 +243,7 @@ describe('the gateway as a flow', () => {
       [DataType.Double, DataType.Boolean, DataType.String, DataType.Int64],
     );
 
-    node('store').receive({ device: { devEui: STRANGER, name: 'Bench' }, payload: { level: 3 } } as never);
+    give('store', { device: { devEui: STRANGER, name: 'Bench' }, payload: { level: 3 } });
     await shows(opcua, 'level', 3, STRANGER);
     const others = await opcua.browseAll([await opcua.gatewayNode('application/other')]);
     assert.deepEqual(
@@ -353,10 +364,10 @@ describe('a restart', () => {
       const stored = collect('stored');
       await database().opened;
       // It passes behind all that is restored.
-      node('store').receive({ device: { devEui: STRANGER }, payload: { mark: 1 } } as never);
+      give('store', { device: { devEui: STRANGER }, payload: { mark: 1 } });
       await eventually(() => stored.some(({ payload }) => 'mark' in (payload as object)), 'the mark');
       await stopFlow();
-      return stored.map((message) => (message as { origin?: unknown }).origin);
+      return stored.map((message) => message.origin);
     };
     assert.deepEqual(await sends(true), ['flow']);
     assert.deepEqual(await sends(true), ['restored', 'flow']);
@@ -375,7 +386,7 @@ describe('metric-store', () => {
   const time = Date.UTC(2026, 0, 1);
 
   function stores(message: Record<string, unknown>): void {
-    node('store').receive({ device: { devEui: STRANGER }, ...message } as never);
+    give('store', { device: { devEui: STRANGER }, ...message });
   }
 
   test('passes the same event on once, with what was known before', async () => {
@@ -384,12 +395,8 @@ describe('metric-store', () => {
     stores({ payload: { level: 1 }, time, eventId: 'a', line: 4 });
     stores({ payload: { level: 1 }, time, eventId: 'a', line: 5 });
     stores({ payload: { level: 2 }, time: time + 1_000, eventId: 'b' });
-    await eventually(() => stored.some((message) => (message as { eventId?: string }).eventId === 'b'), 'event b');
-    const [first, second, ...more] = stored as unknown as {
-      line?: number;
-      payload: object;
-      previous: Record<string, unknown>;
-    }[];
+    await eventually(() => stored.some((message) => message.eventId === 'b'), 'event b');
+    const [first, second, ...more] = stored;
     assert.deepEqual(more, []);
     assert.equal(first?.line, 4);
     assert.deepEqual(first?.previous, {});
@@ -406,14 +413,14 @@ describe('metric-store', () => {
     stores({ payload: { level: 1, other: 1 }, time });
     stores({ payload: { level: 'full', other: 2 }, time: time + 1_000 });
     await eventually(() => stored.length === 2 && caught.length > 0, 'both readings');
-    const second = stored[1] as unknown as { payload: object; quality: object };
-    assert.deepEqual(second.payload, { other: 2 });
-    assert.deepEqual(second.quality, { level: 'UncertainLastUsableValue' });
+    const second = stored[1];
+    assert.deepEqual(second?.payload, { other: 2 });
+    assert.deepEqual(second?.quality, { level: 'UncertainLastUsableValue' });
     const current = database().store.values;
     const level = [...current.ofDevice(STRANGER as never)].find(([key]) => key === 'level')?.[1];
     assert.deepEqual([level?.value, level?.quality], [1, 'UncertainLastUsableValue']);
     assert.equal(caught.length, 1);
-    const { message } = (caught[0] as unknown as { error: { message: string } }).error;
+    const message = errorOf(caught[0]);
     for (const part of [`${STRANGER}/level`, '"full"', 'Double', 'Let the codec'])
       assert.ok(message.includes(part), message);
   });
@@ -423,10 +430,10 @@ describe('metric-store', () => {
     const stored = collect('stored');
     const caught = collect('caught');
     stores({ payload: { level: Number.NaN, other: 2 }, time });
-    node('store').receive({ payload: { level: 1 } });
+    give('store', { payload: { level: 1 } });
     await eventually(() => caught.length === 2, 'both errors');
     await eventually(() => stored.length === 1, 'the reading');
-    assert.deepEqual((stored[0] as { payload?: unknown }).payload, { other: 2 });
-    assert.match(String((caught[1] as unknown as { error: { message: string } }).error.message), /msg\.device/);
+    assert.deepEqual(stored[0]?.payload, { other: 2 });
+    assert.match(errorOf(caught[1]), /msg\.device/);
   });
 });
