@@ -19,6 +19,7 @@ import {
   give,
   logged,
   node,
+  runtimeEvents,
   startFlow,
   stopFlow,
 } from '../support/flow';
@@ -66,10 +67,11 @@ after(() => rmSync(folder, { recursive: true, force: true }));
 interface Changes {
   readonly convert?: string;
   readonly database?: Record<string, unknown>;
+  readonly stale?: Record<string, unknown>;
   readonly server?: Record<string, unknown>;
 }
 
-function gatewayFlow({ convert = TO_FAHRENHEIT, database = {}, server = {} }: Changes = {}): FlowNode[] {
+function gatewayFlow({ convert = TO_FAHRENHEIT, database = {}, stale = {}, server = {} }: Changes = {}): FlowNode[] {
   return [
     {
       id: 'connection',
@@ -111,6 +113,7 @@ function gatewayFlow({ convert = TO_FAHRENHEIT, database = {}, server = {} }: Ch
       deadFactor: '10',
       rules: [],
       wires: [['server']],
+      ...stale,
     },
     {
       id: 'server',
@@ -314,6 +317,65 @@ describe('a redeploy', () => {
       assert.equal(await portIsOpen(port), false);
       assert.equal(database().opcua, undefined);
     });
+
+  test('of the stale-detector judges values that came before it', async () => {
+    await start();
+    const opcua = await connectClient();
+    await streaming();
+    simulator.sendUplink(devEui, { temperature: 20 });
+    assert.equal((await shows(opcua, 'temperature', 68)).statusCode, StatusCodes.Good);
+    await deploy(gatewayFlow({ stale: { staleAfter: '1', deadFactor: '1000' } }), 'nodes', credentials());
+    const nodeId = await metricNode(opcua, 'temperature');
+    const stale = await eventually(async () => {
+      const value = await opcua.read(nodeId);
+      return value.statusCode === StatusCodes.UncertainLastUsableValue ? value : undefined;
+    }, 'the judgement of the new detector');
+    assert.equal(stale.value.value, 68);
+    assert.ok((database().freshness?.().stale ?? 0) > 0);
+    simulator.sendUplink(devEui, { temperature: 25 });
+    assert.equal((await shows(opcua, 'temperature', 77)).statusCode, StatusCodes.Good);
+  });
+
+  test('of the function alone leaves streams and connection as they are', async () => {
+    await start();
+    await streaming();
+    const health = (): unknown => [...database().connections.values()].map((known) => known.health.since);
+    const before = health();
+    await deploy(gatewayFlow({ convert: 'return msg;' }), 'nodes', credentials());
+    await streaming();
+    assert.deepEqual(health(), before);
+  });
+
+  for (const type of ['nodes', 'full'] as const)
+    test(`(${type}) without the poller forgets its connection`, async () => {
+      await start();
+      await streaming();
+      await deploy(
+        gatewayFlow().filter(({ id }) => id !== 'poller'),
+        type,
+        credentials(),
+      );
+      assert.deepEqual([...database().connections.keys()], []);
+    });
+
+  test('many times leaves nothing behind', async () => {
+    await start();
+    const opcua = await connectClient();
+    await streaming();
+    const events = runtimeEvents();
+    const listeners = (): number[] => events.eventNames().map((name) => events.listenerCount(name));
+    await deploy(gatewayFlow({ convert: 'return msg; // 0' }), 'full', credentials());
+    await streaming();
+    const before = listeners();
+    for (let round = 1; round <= 5; round++) {
+      await deploy(gatewayFlow({ convert: `return msg; // ${round}` }), round % 2 ? 'nodes' : 'full', credentials());
+      await streaming();
+    }
+    assert.deepEqual(listeners(), before);
+    simulator.sendUplink(devEui, { temperature: 20 });
+    await shows(opcua, 'temperature', 20);
+    assert.deepEqual(logged(20), []);
+  });
 
   test('with another port moves the server', async () => {
     await start();

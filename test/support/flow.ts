@@ -48,6 +48,11 @@ export interface LogRecord {
 
 let running = false;
 
+/** Where Node-RED tells its nodes that flows start and stop. */
+export function runtimeEvents(): EventEmitter {
+  return runtime.runtime.events;
+}
+
 /** A node of Node-RED's own, by the path of its file below @node-red/nodes/core. */
 export function coreNode(path: string): NodeInitializer {
   return load(`@node-red/nodes/core/${path}`) as NodeInitializer;
@@ -73,7 +78,7 @@ export async function deploy(
   type: 'full' | 'nodes' | 'flows',
   credentials?: Credentials,
 ): Promise<void> {
-  const { events } = runtime.runtime;
+  const events = runtimeEvents();
   let onStarted = (): void => undefined;
   const started = new Promise<void>((resolve) => {
     onStarted = resolve;
