@@ -1,0 +1,106 @@
+/**
+ * Samples from message to committed row: what metric-store, stale-detector and store do for each, against a bare
+ * better-sqlite3 loop that inserts the same rows.
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import {
+  parseDevEui,
+  parseReadingMessage,
+  type ReadingMessage,
+  readingMessage,
+  silentLogger,
+  systemClock,
+} from '../lib/model';
+import { parseStaleDetectorSettings, StaleDetector } from '../lib/quality';
+import { GatewayStore } from '../lib/store';
+import { type Measured, measured } from './measure';
+
+const DEVICES = 1_000;
+const METRICS = 10;
+const ROUNDS = 50;
+const SAMPLES = DEVICES * METRICS * ROUNDS;
+/** Messages between two turns of the event loop. */
+const PER_TURN = 200;
+const ROWS_PER_TRANSACTION = 5_000;
+
+const devices = Array.from({ length: DEVICES }, (_, index) =>
+  parseDevEui((0xa840_0000_0000_0000n + BigInt(index)).toString(16)),
+);
+const keys = Array.from({ length: METRICS }, (_, index) => `metric_${index}`);
+
+function messages(round: number, start: number): ReadingMessage[] {
+  return devices.map((devEui, device) => ({
+    payload: Object.fromEntries(keys.map((key, index) => [key, round + device / 7 + index])),
+    device: { devEui },
+    time: start + round * 1_000,
+    quality: {},
+    origin: 'event',
+    eventId: `${devEui}-${round}`,
+  }));
+}
+
+async function wired(folder: string): Promise<Measured> {
+  const store = GatewayStore.create(
+    { backend: 'sqlite', file: join(folder, 'wired.db'), retentionDays: 0 },
+    { clock: systemClock, logger: silentLogger },
+  );
+  await store.open();
+  const detector = new StaleDetector({
+    clock: systemClock,
+    logger: silentLogger,
+    settings: parseStaleDetectorSettings({}),
+    inventory: () => store.inventory.merged(),
+    keysOf: (devEui) =>
+      store.metrics.ofDevice(devEui).map(({ key }) => ({ key, current: store.values.get(devEui, key) })),
+  });
+  const start = Date.now() - ROUNDS * 1_000;
+  const rounds = Array.from({ length: ROUNDS }, (_, round) => messages(round, start));
+  const result = await measured(async () => {
+    let count = 0;
+    for (const round of rounds)
+      for (const message of round) {
+        const accepted = store.accept(parseReadingMessage(message, systemClock).reading);
+        if (accepted) readingMessage(detector.observe(accepted.reading), message);
+        if (++count % PER_TURN === 0) await new Promise((resolve) => setImmediate(resolve));
+      }
+    await store.settled();
+  });
+  detector.close();
+  await store.close();
+  return result;
+}
+
+function bare(folder: string): Promise<Measured> {
+  const database = new Database(join(folder, 'bare.db'));
+  database.pragma('journal_mode = WAL');
+  database.pragma('synchronous = NORMAL');
+  database.exec(
+    'CREATE TABLE history (metric INTEGER, time INTEGER, value REAL, status INTEGER, PRIMARY KEY (metric, time)) WITHOUT ROWID',
+  );
+  const insert = database.prepare('INSERT INTO history VALUES (?, ?, ?, ?)');
+  const start = BigInt(Date.now() - ROUNDS * 1_000);
+  return measured(() => {
+    database.exec('BEGIN');
+    let count = 0;
+    for (let round = 0; round < ROUNDS; round++)
+      for (let metric = 0; metric < DEVICES * METRICS; metric++) {
+        insert.run(BigInt(metric), start + BigInt(round) * 1_000n, round + metric / 7, 0n);
+        if (++count % ROWS_PER_TRANSACTION === 0) database.exec('COMMIT; BEGIN');
+      }
+    database.exec('COMMIT');
+    database.close();
+  });
+}
+
+/** One run of both, in turn. */
+export async function insertOnce(): Promise<{ samples: number; wired: Measured; bare: Measured }> {
+  const folder = mkdtempSync(join(tmpdir(), 'lorua-bench-'));
+  try {
+    return { samples: SAMPLES, bare: await bare(folder), wired: await wired(folder) };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
