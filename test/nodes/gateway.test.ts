@@ -5,7 +5,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, beforeEach, describe, test } from 'node:test';
-import { DataType, type DataValue, StatusCodes } from 'node-opcua';
+import { DataType, type DataValue, type StatusCode, StatusCodes } from 'node-opcua';
 import { silentLogger, systemClock } from '../../lib/model';
 import { Simulator } from '../../lib/simulator';
 import type { GatewayDatabaseNode } from '../../nodes/common/services';
@@ -65,13 +65,20 @@ afterEach(async () => {
 after(() => rmSync(folder, { recursive: true, force: true }));
 
 interface Changes {
+  readonly poller?: Record<string, unknown>;
   readonly convert?: string;
   readonly database?: Record<string, unknown>;
   readonly stale?: Record<string, unknown>;
   readonly server?: Record<string, unknown>;
 }
 
-function gatewayFlow({ convert = TO_FAHRENHEIT, database = {}, stale = {}, server = {} }: Changes = {}): FlowNode[] {
+function gatewayFlow({
+  poller = {},
+  convert = TO_FAHRENHEIT,
+  database = {},
+  stale = {},
+  server = {},
+}: Changes = {}): FlowNode[] {
   return [
     {
       id: 'connection',
@@ -93,6 +100,7 @@ function gatewayFlow({ convert = TO_FAHRENHEIT, database = {}, stale = {}, serve
       pollMetrics: false,
       maximumStreams: '100',
       wires: [['convert'], ['stale'], ['server', 'health']],
+      ...poller,
     },
     { id: 'convert', type: 'function', func: convert, outputs: 1, libs: [], wires: [['store']] },
     {
@@ -253,6 +261,65 @@ describe('the gateway as a flow', () => {
       others.map(({ displayName }) => displayName.text).filter((name) => name !== 'NodeVersion'),
       ['Bench'],
     );
+    assert.deepEqual(logged(20), []);
+  });
+
+  test('shows the quality that a function node gives, and leaves out what is no value', async () => {
+    await start(
+      gatewayFlow({
+        convert: 'msg.quality = { temperature: "BadOutOfService" }; msg.payload.humidity = 0 / 0; return msg;',
+      }),
+    );
+    const opcua = await connectClient();
+    await streaming();
+    const caught = collect('caught');
+    simulator.sendUplink(devEui, { temperature: 20, humidity: 50, pressure: 1_013 });
+    await shows(opcua, 'pressure', 1_013);
+    const { statusCode } = await opcua.read(await metricNode(opcua, 'temperature'));
+    assert.equal(statusCode, StatusCodes.BadOutOfService);
+    await eventually(() => caught.some((message) => errorOf(message).includes('humidity')), 'the error for Catch');
+  });
+
+  test('shows that a codec fails, and that it works again', async () => {
+    await start();
+    const opcua = await connectClient();
+    await streaming();
+    const nodeId = await metricNode(opcua, 'temperature');
+    simulator.sendUplink(devEui, { temperature: 20 });
+    await shows(opcua, 'temperature', 68);
+    simulator.sendUplink(devEui, new Uint8Array([1, 2, 3]));
+    const doubtful = await eventually(async () => {
+      const value = await opcua.read(nodeId);
+      return value.statusCode === StatusCodes.UncertainSensorNotAccurate ? value : undefined;
+    }, 'the codec error');
+    assert.equal(doubtful.value.value, 68);
+    simulator.sendUplink(devEui, { temperature: 25 });
+    assert.equal((await shows(opcua, 'temperature', 77)).statusCode, StatusCodes.Good);
+  });
+
+  test('shows that a device is disabled, and enabled again', async () => {
+    await start();
+    const opcua = await connectClient();
+    await streaming();
+    const nodeId = await metricNode(opcua, 'temperature');
+    simulator.sendUplink(devEui, { temperature: 20 });
+    await shows(opcua, 'temperature', 68);
+    simulator.disableDevice(devEui);
+    const becomes = (wanted: StatusCode): Promise<true> =>
+      eventually(async () => (await opcua.read(nodeId)).statusCode === wanted || undefined, wanted.name, 20_000);
+    await becomes(StatusCodes.BadOutOfService);
+    simulator.enableDevice(devEui);
+    await becomes(StatusCodes.Good);
+  });
+
+  test('looks for devices only when triggered, if the interval is 0', async () => {
+    await start(gatewayFlow({ poller: { pollInterval: '0' } }));
+    assert.equal(database().store.inventory.merged().devices.size, 0);
+    give('poller', { payload: 'now' });
+    await eventually(() => database().store.inventory.merged().devices.size === 6, 'the inventory', 20_000);
+    const added = simulator.addDevice({ kind: 'door', name: 'Gate' });
+    give('poller', { payload: 'again' });
+    await eventually(() => database().store.inventory.device(added)?.name === 'Gate', 'the new device', 20_000);
     assert.deepEqual(logged(20), []);
   });
 
