@@ -6,9 +6,25 @@ import type { AdministrationDependencies, Freshness, ReportedConnection } from '
 
 export const statusPayload = z.strictObject({});
 
+export type VerdictCode =
+  | 'unauthenticated'
+  | 'disconnected'
+  | 'degraded'
+  | 'no-connection'
+  | 'connecting'
+  | 'no-devices'
+  | 'dead'
+  | 'stale'
+  | 'notice'
+  | 'fresh';
+
 /** The gateway in one word, for people. */
 export interface Verdict {
   readonly level: 'ok' | 'warning' | 'error';
+  /** Which verdict it is, for those who show it in another language. */
+  readonly code: VerdictCode;
+  /** What the sentence tells besides: `name` of a connection, `count` of values, `detail` as its source reported it. */
+  readonly values: Readonly<Record<string, string | number>>;
   /** One sentence. */
   readonly reason: string;
   /** What to do; empty if nothing. */
@@ -62,43 +78,68 @@ export function verdict(
   { stale, dead }: Freshness,
   devices: number,
 ): Verdict {
-  const broken = connections.find(({ health: { state } }) => state === 'unauthenticated' || state === 'disconnected');
-  if (broken)
+  for (const { name, health } of connections) {
+    const { state } = health;
+    if (state !== 'unauthenticated' && state !== 'disconnected') continue;
     return {
       level: 'error',
-      reason: `ChirpStack (${broken.name}) is ${broken.health.state}: ${broken.health.reason || 'no reason is known'}`,
-      cure: broken.health.cure,
+      code: state,
+      values: { name, detail: health.reason },
+      reason: `ChirpStack (${name}) is ${state}: ${health.reason || 'no reason is known'}`,
+      cure: health.cure,
     };
+  }
   if (store.state === 'degraded')
-    return { level: 'error', reason: `The database cannot be written: ${store.reason}`, cure: store.cure };
+    return {
+      level: 'error',
+      code: 'degraded',
+      values: { detail: store.reason },
+      reason: `The database cannot be written: ${store.reason}`,
+      cure: store.cure,
+    };
   if (connections.length === 0)
     return {
       level: 'warning',
+      code: 'no-connection',
+      values: {},
       reason: 'No ChirpStack has reported yet',
       cure: 'Wait a moment after a start; else look whether a chirpstack-poller is deployed with a connection.',
     };
   if (connections.some(({ health: { state } }) => state === 'connecting'))
-    return { level: 'warning', reason: 'Connecting to ChirpStack', cure: '' };
+    return { level: 'warning', code: 'connecting', values: {}, reason: 'Connecting to ChirpStack', cure: '' };
   if (devices === 0)
     return {
       level: 'warning',
+      code: 'no-devices',
+      values: {},
       reason: 'ChirpStack shows no devices',
       cure: 'Add devices in ChirpStack, or choose a tenant or applications that have some.',
     };
   if (dead > 0)
     return {
       level: 'warning',
+      code: 'dead',
+      values: { count: dead },
       reason: `${dead} values are lost: their devices have been silent for long`,
       cure: 'Look at these devices: battery, antenna, reach of a gateway.',
     };
   if (stale > 0)
     return {
       level: 'warning',
+      code: 'stale',
+      values: { count: stale },
       reason: `${stale} values are stale: their devices are overdue`,
       cure: 'Wait for the next uplink, or look at these devices.',
     };
-  if (store.notice !== undefined) return { level: 'warning', reason: store.notice, cure: 'Check the disk.' };
-  return { level: 'ok', reason: 'All values are fresh', cure: '' };
+  if (store.notice !== undefined)
+    return {
+      level: 'warning',
+      code: 'notice',
+      values: { detail: store.notice },
+      reason: store.notice,
+      cure: 'Check the disk.',
+    };
+  return { level: 'ok', code: 'fresh', values: {}, reason: 'All values are fresh', cure: '' };
 }
 
 let version: string | undefined;

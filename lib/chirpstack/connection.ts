@@ -254,7 +254,7 @@ export class ChirpstackConnection {
     return Promise.resolve();
   }
 
-  async #probe(): Promise<boolean> {
+  async #probe(again = false): Promise<boolean> {
     this.#probeTimer?.cancel();
     this.#probeTimer = undefined;
     const started = this.#generation;
@@ -296,6 +296,8 @@ export class ChirpstackConnection {
           return false;
         case 'interrupted':
         case 'cancelled':
+          // It was under way on the connection that broke: a second one finds out what is the matter now.
+          if (!again) return this.#probe(true);
           this.#fail('disconnected', failure);
           return false;
         default:

@@ -91,6 +91,18 @@ export function readingQuality(reading: Reading, key: string): Quality {
   return Object.hasOwn(reading.quality, key) ? (reading.quality[key] ?? 'Good') : 'Good';
 }
 
+/** How far ahead of this machine's clock the clock of a gateway may be, ms. */
+const CLOCK_TOLERANCE = 60_000;
+
+/**
+ * Whether a value of source time `time` is older than what is known, so that it must not become the current one. A known
+ * time in the future guards nothing: one event of a gateway whose clock was wrong would silence the metric until then.
+ * @param now wall clock, ms UTC
+ */
+export function isOutdated(time: number, knownTime: number, now: number): boolean {
+  return time < knownTime && knownTime <= now + CLOCK_TOLERANCE;
+}
+
 /** What is known of one metric now: the current value of design §7. */
 export interface CurrentValue {
   /** `undefined` while nothing was ever received. */

@@ -8,6 +8,7 @@ import {
   type DeviceEvent,
   type DeviceReference,
   dataTypeOf,
+  isOutdated,
   type MetricDefinition,
   type MetricValue,
   type Quality,
@@ -189,26 +190,28 @@ export class DeviceNodes {
    */
   accept(reading: Reading, sourceTime: Date, serverTime: Date): void {
     const { values, quality, origin, time } = reading;
+    const now = serverTime.getTime();
     for (const key in values) {
       const value = values[key];
       if (value === undefined) continue;
       const live = this.#metrics.get(key) ?? this.#add(key, key, undefined);
       const status = readingQuality(reading, key);
+      const isCurrent = !isOutdated(time, live.time, now);
       if (origin === 'stale' && live.hasValue) {
-        if (time >= live.time) live.setStatus(status, sourceTime, serverTime);
+        if (isCurrent) live.setStatus(status, sourceTime, serverTime);
       } else if (origin === 'restored' && time === live.time) {
         // The value is shown already. What the stale detector found out about its age holds; that nobody has judged it
         // yet is no reason to doubt a value that this server has shown as Good all along.
         if (status !== 'UncertainLastUsableValue') live.setStatus(status, sourceTime, serverTime);
-      } else if (time >= live.time) this.#setMetric(live, key, value, status, sourceTime, serverTime);
+      } else if (isCurrent) this.#setMetric(live, key, value, status, sourceTime, serverTime);
     }
     for (const key in quality) {
       if (Object.hasOwn(values, key)) continue;
       const live = this.#metrics.get(key) ?? this.#add(key, key, undefined);
-      if (time >= live.time) live.setStatus(readingQuality(reading, key), sourceTime, serverTime);
+      if (!isOutdated(time, live.time, now)) live.setStatus(readingQuality(reading, key), sourceTime, serverTime);
     }
     if (origin === 'event' || origin === 'replay') this.#seen(time, serverTime);
-    if (reading.radio !== undefined && time >= this.#radioTime) {
+    if (reading.radio !== undefined && !isOutdated(time, this.#radioTime, now)) {
       this.#radioTime = time;
       for (const key of RADIO_KEYS) {
         const value = reading.radio[key];
@@ -259,7 +262,7 @@ export class DeviceNodes {
 
   #seen(time: number, serverTime: Date): void {
     const { lastSeen } = this.#status;
-    if (time <= lastSeen.time) return;
+    if (time === lastSeen.time || isOutdated(time, lastSeen.time, serverTime.getTime())) return;
     const instant = new Date(time);
     lastSeen.set(instant, 'Good', instant, serverTime);
   }

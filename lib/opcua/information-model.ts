@@ -48,6 +48,8 @@ export class InformationModel {
   readonly #slices: Slices;
   #inventory: Inventory = EMPTY_INVENTORY;
   #syncQueued = false;
+  /** The next sync shows what the sources know, also where something is shown already. */
+  #catchesUp = false;
   #others = 0;
   #sweep: Timer | undefined;
   #closed = false;
@@ -83,6 +85,7 @@ export class InformationModel {
     };
     this.#sources.add(own);
     const stops = [own.onInventory(() => this.#requestSync()), own.onMetrics((change) => this.#metricsChanged(change))];
+    this.#catchesUp = true;
     this.#requestSync();
     return () => {
       if (!this.#sources.has(own)) return;
@@ -137,6 +140,8 @@ export class InformationModel {
 
   *#sync(): Generator<void> {
     this.#syncQueued = false;
+    const catchesUp = this.#catchesUp;
+    this.#catchesUp = false;
     const started = this.#clock.monotonic();
     const inventory = this.#sources.inventory();
     this.#inventory = inventory;
@@ -153,7 +158,10 @@ export class InformationModel {
       const nodes = this.#devices.get(definition.devEui);
       if (nodes === undefined) continue;
       const known = nodes.metrics.get(definition.key);
-      nodes.define(definition, this.#sources.value(definition.devEui, definition.key));
+      // What is shown already goes on by readings: the source is ahead of those that are still on their way here.
+      const current =
+        catchesUp || !known?.hasValue ? this.#sources.value(definition.devEui, definition.key) : undefined;
+      nodes.define(definition, current);
       if (known === undefined || ++step % STEP === 0) yield;
     }
     // Only now, so that a new device is one change and not one for each of its metrics.
@@ -291,7 +299,8 @@ export class InformationModel {
     for (const definition of definitions) {
       const nodes = this.#devices.get(definition.devEui);
       if (nodes === undefined) continue;
-      nodes.define(definition, this.#sources.value(definition.devEui, definition.key));
+      const isShown = nodes.metrics.get(definition.key)?.hasValue ?? false;
+      nodes.define(definition, isShown ? undefined : this.#sources.value(definition.devEui, definition.key));
       yield;
     }
   }

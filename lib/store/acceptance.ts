@@ -5,6 +5,7 @@ import {
   dataTypeOf,
   display,
   type Fault,
+  isOutdated,
   type MetricDataType,
   type MetricKey,
   type MetricValue,
@@ -61,6 +62,7 @@ export function ownValue(value: MetricValue | undefined, quality: Quality, readi
 }
 
 /** Whether something newer is known of the metric than the reading says. */
-export function isLate(metric: MetricRecord, reading: Reading): boolean {
-  return metric.own !== undefined && metric.own.value !== undefined && Math.floor(reading.time) < metric.own.time;
+export function isLate(metric: MetricRecord, reading: Reading, now: number): boolean {
+  const { own } = metric;
+  return own?.value !== undefined && isOutdated(Math.floor(reading.time), own.time, now);
 }

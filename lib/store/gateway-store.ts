@@ -310,7 +310,7 @@ export class GatewayStore {
     reading: Reading,
   ): boolean {
     const quality = readingQuality(reading, key);
-    const late = isLate(metric, reading);
+    const late = isLate(metric, reading, this.#clock.now());
     const own = ownValue(value, quality, reading, late);
     const lost = this.#pending.addSample(metric.id, own.time, own.status, own.flags, own.value);
     if (lost > 0) this.#health.lost(lost);
@@ -351,7 +351,7 @@ export class GatewayStore {
     if (!metric.mismatched) faults.push(typeFault(reading, definition.key, given, definition.dataType));
     metric.mismatched = true;
     const quality: Quality = current?.value === undefined ? 'BadTypeMismatch' : 'UncertainLastUsableValue';
-    if (!isLate(metric, reading))
+    if (!isLate(metric, reading, this.#clock.now()))
       this.#setCurrent(device, metric, {
         value: current?.value,
         quality,

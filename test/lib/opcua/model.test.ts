@@ -581,3 +581,22 @@ test('a source that throws is said in the log and harms nobody', async () => {
   server.publish(readingOf(1, { temperature: 1 }, T));
   assert.equal((await client.read(TEMPERATURE)).value.value, 1);
 });
+
+test('a value from the future does not silence its metric, and a restored value is judged where it is shown', async () => {
+  const now = clock.now();
+  server.publish(readingOf(1, { level: 1 }, now + 3_600_000));
+  server.publish(readingOf(1, { level: 2 }, now));
+  assert.equal((await client.read(`${D1}/metric/level`)).value.value, 2);
+
+  server.publish({ ...readingOf(1, { level: 2 }, now), quality: { level: 'UncertainLastUsableValue' } });
+  assert.equal(await statusOf(`${D1}/metric/level`), 'UncertainLastUsableValue');
+  server.publish({ ...readingOf(1, { level: 2 }, now), origin: 'restored' });
+  assert.equal(await statusOf(`${D1}/metric/level`), 'Good');
+  // Restored again, as after a deploy of the store alone: nobody has found anything wrong with it.
+  server.publish({
+    ...readingOf(1, { level: 2 }, now),
+    origin: 'restored',
+    quality: { level: 'UncertainLastUsableValue' },
+  });
+  assert.equal(await statusOf(`${D1}/metric/level`), 'Good');
+});

@@ -91,6 +91,13 @@ describe('accepting readings', () => {
     ]);
   });
 
+  test('a value from the future does not silence its metric', () => {
+    const now = clock.now();
+    store.accept(reading({ a: 1 }, now + 3_600_000));
+    assert.equal(store.accept(reading({ a: 2 }, now))?.late, false);
+    assert.equal(store.values.get(sensor, key('a'))?.value, 2);
+  });
+
   test('an uplink without values is accepted: the device is alive', () => {
     const accepted = store.accept(reading({}, T, { eventId: eventId('empty') }));
     assert.deepEqual([accepted?.late, accepted?.lateKeys], [false, []]);
