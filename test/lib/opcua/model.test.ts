@@ -600,3 +600,18 @@ test('a value from the future does not silence its metric, and a restored value 
   });
   assert.equal(await statusOf(`${D1}/metric/level`), 'Good');
 });
+
+test('a change of the inventory does not run ahead of readings that are on their way', async () => {
+  server.publish(readingOf(1, { temperature: 1 }, T));
+  // The store has accepted two more, and the flow still carries them.
+  const newest = { value: 3, quality: 'Good', time: T + 2_000, statusTime: T + 2_000, origin: 'replay' } as const;
+  source.values.set(`${devEuiOf(1)}/temperature`, newest);
+  source.changed();
+  source.metricsChanged(source.define(1, 'temperature', 'Double', 'Temperature'));
+  await server.settled();
+  assert.equal((await client.read(TEMPERATURE)).value.value, 1);
+  server.publish(readingOf(1, { temperature: 2 }, T + 1_000, { origin: 'replay' }));
+  const shown = await client.read(TEMPERATURE);
+  assert.equal(shown.value.value, 2);
+  assert.equal(shown.sourceTimestamp?.getTime(), T + 1_000);
+});
