@@ -38,6 +38,7 @@ export interface ConnectionInput {
   /** Comma-separated text or an array. */
   readonly applicationIds?: unknown;
   readonly caCertificate?: unknown;
+  /** s, as people give it; fractions allowed */
   readonly callTimeout?: unknown;
 }
 
@@ -47,7 +48,8 @@ export const DEFAULT_PORT = 8080;
 export const DEFAULT_TLS_PORT = 443;
 /** ms */
 export const DEFAULT_CALL_TIMEOUT = 10_000;
-const CALL_TIMEOUT_RANGE = { min: 100, max: 120_000 } as const;
+/** s */
+const CALL_TIMEOUT_RANGE = { min: 0.1, max: 120 } as const;
 const MAX_TOKEN_LENGTH = 8_192;
 
 const URL_RULE = 'it must be http://host[:port] or https://host[:port], without path, query or user name';
@@ -211,19 +213,14 @@ function isCertificate(pem: string): boolean {
 
 function parseTimeout(value: unknown, field: string, faults: FaultCollector): number | undefined {
   if (isBlank(value)) return DEFAULT_CALL_TIMEOUT;
-  const timeout = typeof value === 'string' ? Number(value) : value;
-  if (
-    typeof timeout === 'number' &&
-    Number.isInteger(timeout) &&
-    timeout >= CALL_TIMEOUT_RANGE.min &&
-    timeout <= CALL_TIMEOUT_RANGE.max
-  )
-    return timeout;
+  const seconds = typeof value === 'string' ? Number(value) : value;
+  if (typeof seconds === 'number' && seconds >= CALL_TIMEOUT_RANGE.min && seconds <= CALL_TIMEOUT_RANGE.max)
+    return Math.round(seconds * 1_000);
   faults.add(
     field,
     value,
-    `it must be a whole number of ms from ${CALL_TIMEOUT_RANGE.min} to ${CALL_TIMEOUT_RANGE.max}`,
-    `Leave it empty for ${DEFAULT_CALL_TIMEOUT}.`,
+    `it must be a number of seconds from ${CALL_TIMEOUT_RANGE.min} to ${CALL_TIMEOUT_RANGE.max}`,
+    `Leave it empty for ${DEFAULT_CALL_TIMEOUT / 1_000}.`,
   );
   return undefined;
 }

@@ -4,7 +4,6 @@ import type { DeviceEvent } from './device-event';
 import { display, InvalidInputError } from './faults';
 import type { ConnectionHealth } from './health';
 import { parseDevEui, parseEventId, parseGatewayEui } from './identifiers';
-import type { DeviceReference } from './reading';
 
 const count = z.number().int().min(0);
 const instant = z.number().min(0);

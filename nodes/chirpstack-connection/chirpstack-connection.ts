@@ -34,13 +34,6 @@ function readCertificate(file: string): string | undefined {
   }
 }
 
-/** What is no number of seconds stays as it was given, so that the message about it shows that. */
-function milliseconds(seconds: string | number | undefined): unknown {
-  const text = String(seconds ?? '').trim();
-  const number = text === '' ? Number.NaN : Number(text);
-  return Number.isNaN(number) ? text : Math.round(number * 1_000);
-}
-
 const init = (RED: NodeAPI): void => {
   function ConnectionNode(this: ChirpstackConnectionNode, properties: Properties): void {
     RED.nodes.createNode(this, properties);
@@ -53,7 +46,7 @@ const init = (RED: NodeAPI): void => {
           tenantId: properties.tenantId,
           applicationIds: properties.applicationIds,
           caCertificate: readCertificate(properties.caFile ?? ''),
-          callTimeout: milliseconds(properties.callTimeout),
+          callTimeout: properties.callTimeout,
         },
         { caCertificate: 'CA file' },
       ),

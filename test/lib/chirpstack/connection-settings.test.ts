@@ -91,7 +91,7 @@ describe('settings of a connection', () => {
       tenantId: TENANT.toUpperCase(),
       applicationIds: ` ${APPLICATION} ,, ${APPLICATION.toUpperCase()}`,
       caCertificate: `comment\n${PEM}\n${PEM}`,
-      callTimeout: '2500',
+      callTimeout: '2.5',
     });
     assert.equal(settings.tenantId, TENANT);
     assert.deepEqual(settings.applicationIds, [APPLICATION]);
@@ -114,7 +114,7 @@ describe('settings of a connection', () => {
 
   test('finds all faults at once, by the names the user knows', () => {
     const faults = faultsOf(
-      { url: 'x', token: '', tenantId: '1', applicationIds: '2,3', caCertificate: 'y', callTimeout: 5 },
+      { url: 'x', token: '', tenantId: '1', applicationIds: '2,3', caCertificate: 'y', callTimeout: 500 },
       { url: 'URL', token: 'TOKEN', tenantId: 'TENANT' },
     );
     assert.deepEqual(

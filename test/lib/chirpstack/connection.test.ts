@@ -116,7 +116,7 @@ describe('a connection', () => {
 
 describe('what keeps a connection from working is told in words', () => {
   async function expectFailure(url: string, state: string, reason: RegExp, input: Partial<ConnectionInput> = {}) {
-    const { connection, entries } = connect(url, { callTimeout: 300, ...input });
+    const { connection, entries } = connect(url, { callTimeout: 0.3, ...input });
     assert.equal(await connection.probe(), false);
     const status = connection.state();
     assert.equal(status.state, state);
@@ -130,7 +130,7 @@ describe('what keeps a connection from working is told in words', () => {
     await expectFailure(`http://127.0.0.1:${await freePort()}`, 'disconnected', /Nothing listens/);
   });
   test('the name is not known', async () => {
-    await expectFailure('http://no.such.host.invalid', 'disconnected', /not known to the DNS/, { callTimeout: 10_000 });
+    await expectFailure('http://no.such.host.invalid', 'disconnected', /not known to the DNS/, { callTimeout: 10 });
   });
   test('the peer says nothing', async () => {
     await expectFailure(`http://127.0.0.1:${await hungPeer()}`, 'disconnected', /did not answer in time/);
@@ -219,7 +219,7 @@ describe('an outage', () => {
   test('ends the calls that wait, so that they do not queue for the next time-out', async () => {
     const port = await hungPeer();
     const clock = new ManualClock();
-    const { connection, api } = connect(`http://127.0.0.1:${port}`, { callTimeout: 1_000 }, clock);
+    const { connection, api } = connect(`http://127.0.0.1:${port}`, { callTimeout: 1 }, clock);
     const calls = Array.from({ length: 30 }, () => failureOf(api.device(parseDevEui(eui(1)), {})));
     await clock.advance(1_000);
     await clock.advance(1_000);
