@@ -115,7 +115,24 @@ function showOnce(generated: string | undefined): { take(): string | undefined }
   };
 }
 
+/** As in package.json; checked before anything is written. */
+const OLDEST_NODE = [22, 13] as const;
+
+function checkNodeVersion(): void {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  if (major > OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor >= OLDEST_NODE[1])) return;
+  refuseToStart([
+    {
+      field: 'Node.js',
+      value: process.versions.node,
+      rule: `it must be ${OLDEST_NODE.join('.')} or newer`,
+      cure: 'Start the gateway with "npm start", which brings its own, or install a newer Node.js.',
+    },
+  ]);
+}
+
 async function run(): Promise<void> {
+  checkNodeVersion();
   // Node-RED writes sessions and settings into the data folder too: nobody else is to read them.
   process.umask(0o077);
   const { environment, warnings } = await prepare();

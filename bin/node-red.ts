@@ -48,12 +48,15 @@ export async function startNodeRed(
 
 function opcuaReady(events: EventEmitter): Promise<readonly string[]> {
   return new Promise((resolve) => {
-    const timer = setTimeout(() => resolve([]), OPCUA_PATIENCE);
-    timer.unref();
-    events.once('lorua:opcua-ready', (ready: OpcuaReady) => {
+    const settle = (endpointUrls: readonly string[]): void => {
       clearTimeout(timer);
-      resolve(ready.endpointUrls);
-    });
+      resolve(endpointUrls);
+    };
+    const timer = setTimeout(settle, OPCUA_PATIENCE, []);
+    timer.unref();
+    events.once('lorua:opcua-ready', (ready: OpcuaReady) => settle(ready.endpointUrls));
+    // It goes on trying; the banner must not wait for that.
+    events.once('lorua:opcua-failed', () => settle([]));
   });
 }
 

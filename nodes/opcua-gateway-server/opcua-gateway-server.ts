@@ -5,12 +5,15 @@ import {
   errorText,
   faultText,
   healthFromMessage,
+  InvalidInputError,
+  type LogEntry,
   parseReadingMessage,
   systemClock,
   type Timer,
 } from '../../lib/model';
 import {
   type GatewayServer,
+  PkiFolderError,
   PortInUseError,
   parseServerSettings,
   type ServerLease,
@@ -134,22 +137,16 @@ const init = (RED: NodeAPI): void => {
             : errorText(error),
         );
         // The same fault again is no news.
-        if (errorText(error) !== reported)
-          logger.error({
-            operation: 'start',
-            event: 'failed',
-            reason: error instanceof PortInUseError ? 'port-in-use' : 'internal',
-            message: errorText(error),
-            cure:
-              error instanceof PortInUseError
-                ? 'Stop the program that uses the port, or choose another one.'
-                : 'See the message; the start is tried again.',
-          });
+        if (errorText(error) !== reported) for (const entry of startFaults(error)) logger.error(entry);
         reported = errorText(error);
-        if (!closed) retry = systemClock.after(RETRY_INTERVAL, () => void begin());
+        RED.events.emit('lorua:opcua-failed', { id: this.id });
+        if (!closed)
+          retry = systemClock.after(RETRY_INTERVAL, () => {
+            beginning = begin();
+          });
       }
     };
-    const beginning = begin();
+    let beginning = begin();
 
     const receive = (message: NodeMessageInFlow): void => {
       const server = lease?.server;
@@ -181,6 +178,29 @@ const init = (RED: NodeAPI): void => {
     { credentials: { user: { type: 'text' }, password: { type: 'password' } } },
   );
 };
+
+/** What a failed start says in the log: each fault with its own cure. */
+function startFaults(error: unknown): LogEntry[] {
+  const faults = error instanceof InvalidInputError ? error.faults : [];
+  const known = error instanceof PortInUseError || error instanceof PkiFolderError ? [error.fault] : faults;
+  if (known.length === 0)
+    return [
+      {
+        operation: 'start',
+        event: 'failed',
+        reason: 'internal',
+        message: errorText(error),
+        cure: 'The start is tried again; report this if it stays.',
+      },
+    ];
+  return known.map(({ field, value, rule, cure }) => ({
+    operation: 'start',
+    event: 'failed',
+    reason: error instanceof PortInUseError ? 'port-in-use' : 'bad-setting',
+    message: `OPC UA server does not start: ${field} is ${value}: ${rule}`,
+    cure: `${cure} The start is tried again by itself.`,
+  }));
+}
 
 function modelSource({ store }: DatabaseService): Parameters<GatewayServer['attach']>[0] {
   return {
