@@ -33,7 +33,8 @@ function identity(level: LogLevel, module: LogModule, entry: LogEntry): string {
 
 /**
  * Wraps a sink. Errors and warnings that say the same as one of the last minute are counted; when the minute is over
- * the entry comes once more as `event: repeated` with the count, and a new minute begins. Other levels pass.
+ * the entry comes once more as `event: repeated` with the count, and a new minute begins. An `event: recovered` of the
+ * same module and operation ends that early. Other levels pass.
  */
 export function collapseRepeats(
   target: LogSink,
@@ -59,18 +60,27 @@ export function collapseRepeats(
     followed.set(key, { level, module, latest: entry, count: 0, timer });
   };
 
-  const makeRoom = (): void => {
-    const oldest = followed.entries().next().value;
-    if (oldest === undefined || followed.size < options.maximumEntries) return;
-    const [key, item] = oldest;
+  const finish = (key: string, item: Followed): void => {
     item.timer.cancel();
     followed.delete(key);
     report(item);
   };
 
+  const makeRoom = (): void => {
+    const oldest = followed.entries().next().value;
+    if (oldest !== undefined && followed.size >= options.maximumEntries) finish(...oldest);
+  };
+
+  /** What comes after a recovery is a new fault, even if it says the same. */
+  const recover = (module: LogModule, { operation }: LogEntry): void => {
+    for (const [key, item] of followed)
+      if (item.module === module && item.latest.operation === operation) finish(key, item);
+  };
+
   return {
     sink: (level, module, entry) => {
       if (closed || (level !== 'error' && level !== 'warn')) {
+        if (entry.event === 'recovered') recover(module, entry);
         target(level, module, entry);
         return;
       }

@@ -5,15 +5,12 @@ import {
   errorText,
   faultText,
   healthFromMessage,
-  InvalidInputError,
-  type LogEntry,
   parseReadingMessage,
   systemClock,
   type Timer,
 } from '../../lib/model';
 import {
   type GatewayServer,
-  PkiFolderError,
   PortInUseError,
   parseServerSettings,
   type ServerLease,
@@ -26,6 +23,7 @@ import { processIsEnding } from '../common/process-end';
 import { redLogger } from '../common/red-logger';
 import { type DatabaseService, isDatabaseNode } from '../common/services';
 import { StatusReporter } from '../common/status';
+import { startFaults } from './start-faults';
 
 interface Properties extends NodeDef {
   database: string;
@@ -178,29 +176,6 @@ const init = (RED: NodeAPI): void => {
     { credentials: { user: { type: 'text' }, password: { type: 'password' } } },
   );
 };
-
-/** What a failed start says in the log: each fault with its own cure. */
-function startFaults(error: unknown): LogEntry[] {
-  const faults = error instanceof InvalidInputError ? error.faults : [];
-  const known = error instanceof PortInUseError || error instanceof PkiFolderError ? [error.fault] : faults;
-  if (known.length === 0)
-    return [
-      {
-        operation: 'start',
-        event: 'failed',
-        reason: 'internal',
-        message: errorText(error),
-        cure: 'The start is tried again; report this if it stays.',
-      },
-    ];
-  return known.map(({ field, value, rule, cure }) => ({
-    operation: 'start',
-    event: 'failed',
-    reason: error instanceof PortInUseError ? 'port-in-use' : 'bad-setting',
-    message: `OPC UA server does not start: ${field} is ${value}: ${rule}`,
-    cure: `${cure} The start is tried again by itself.`,
-  }));
-}
 
 function modelSource({ store }: DatabaseService): Parameters<GatewayServer['attach']>[0] {
   return {

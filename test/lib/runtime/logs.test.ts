@@ -114,6 +114,22 @@ describe('repeated entries', () => {
     collapsing.close();
   });
 
+  it('end with a recovery: the same fault after that is a new one', () => {
+    const clock = new ManualClock();
+    const { seen, sink } = recorder();
+    const collapsing = collapseRepeats(sink, clock, options);
+    collapsing.sink('error', 'chirpstack', failed);
+    collapsing.sink('error', 'chirpstack', failed);
+    collapsing.sink('info', 'chirpstack', { ...failed, event: 'recovered' });
+    collapsing.sink('error', 'chirpstack', failed);
+    assert.deepEqual(
+      seen.map(({ entry }) => entry.event),
+      ['failed', 'repeated', 'recovered', 'failed'],
+    );
+    collapsing.close();
+    assert.equal(clock.pendingTimers, 0);
+  });
+
   it('of other levels, devices or modules are not mixed up', () => {
     const clock = new ManualClock();
     const { seen, sink } = recorder();
