@@ -264,12 +264,12 @@ export function parseReadingMessage(message: unknown, clock: Clock): ParsedReadi
   const { device, time, origin, radio, eventId } = envelope.data;
   return {
     reading: {
-      device: compact(device) as DeviceReference,
+      device: compact(device),
       values: flat.values,
       time: time ?? clock.now(),
       quality: Object.fromEntries(qualities),
       origin: origin ?? 'flow',
-      ...(radio ? { radio: compact(radio) as RadioReception } : {}),
+      ...(radio ? { radio: compact(radio) } : {}),
       ...(eventId === undefined ? {} : { eventId }),
     },
     faults,
