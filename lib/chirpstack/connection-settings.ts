@@ -8,6 +8,7 @@ import {
   type ApplicationId,
   FaultCollector,
   InvalidInputError,
+  isBlank,
   parseApplicationId,
   parseTenantId,
   REDACTED,
@@ -112,10 +113,6 @@ export function grpcTarget(address: ConnectionSettings['address']): string {
     default:
       return `dns:${address.host}:${address.port}`;
   }
-}
-
-function isBlank(value: unknown): boolean {
-  return value === undefined || value === null || (typeof value === 'string' && value.trim() === '');
 }
 
 function parseAddress(

@@ -1,4 +1,4 @@
-import { FaultCollector } from '../model';
+import { FaultCollector, isBlank } from '../model';
 
 export interface PollerSettings {
   /** Between two reconciliations, ms; 0 = only when triggered. */
@@ -79,8 +79,4 @@ export function parsePollerSettings(
   };
   faults.throwIfAny();
   return settings;
-}
-
-function isBlank(value: unknown): boolean {
-  return value === undefined || value === null || (typeof value === 'string' && value.trim() === '');
 }

@@ -74,6 +74,11 @@ export class FaultCollector {
   }
 }
 
+/** Whether a field of a form or a variable was left out: absent, null, or nothing but white space. */
+export function isBlank(value: unknown): boolean {
+  return value === undefined || value === null || (typeof value === 'string' && value.trim() === '');
+}
+
 /** The message of anything that was thrown. */
 export function errorText(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

@@ -102,23 +102,10 @@ export function healthMessage(health: ConnectionHealth, connection: { id: string
   return { topic: 'health', payload: health, connection };
 }
 
-const optional = <T>(parse: (value: unknown, field: string) => T, field: string) =>
-  z
-    .unknown()
-    .optional()
-    .transform((value, context) => {
-      if (value === undefined || value === null || value === '') return undefined;
-      try {
-        return parse(value, field);
-      } catch (error) {
-        for (const fault of (error as InvalidInputError).faults)
-          context.addIssue({ code: 'custom', message: `${fault.rule}|${fault.cure}`, input: value });
-        return z.NEVER;
-      }
-    });
-
-const required = <T>(parse: (value: unknown, field: string) => T, field: string) =>
-  z.unknown().transform((value, context) => {
+/** A transformation that parses and turns the parser's faults into issues of the schema. */
+const parsedBy =
+  <T>(parse: (value: unknown, field: string) => T, field: string) =>
+  (value: unknown, context: z.RefinementCtx): T => {
     try {
       return parse(value, field);
     } catch (error) {
@@ -126,7 +113,20 @@ const required = <T>(parse: (value: unknown, field: string) => T, field: string)
         context.addIssue({ code: 'custom', message: `${fault.rule}|${fault.cure}`, input: value });
       return z.NEVER;
     }
-  });
+  };
+
+const required = <T>(parse: (value: unknown, field: string) => T, field: string) =>
+  z.unknown().transform(parsedBy(parse, field));
+
+const optional = <T>(parse: (value: unknown, field: string) => T, field: string) => {
+  const transform = parsedBy(parse, field);
+  return z
+    .unknown()
+    .optional()
+    .transform((value, context) =>
+      value === undefined || value === null || value === '' ? undefined : transform(value, context),
+    );
+};
 
 const deviceSchema = z.object({
   devEui: required<DevEui>(parseDevEui, 'msg.device.devEui'),

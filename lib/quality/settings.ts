@@ -4,6 +4,7 @@ import {
   type Fault,
   FaultCollector,
   InvalidInputError,
+  isBlank,
   type MetricKey,
   parseDevEui,
   parseMetricKey,
@@ -43,10 +44,6 @@ export interface StaleDetectorInput {
 
 const YEAR = 31_536_000;
 const DEFAULTS = { intervals: 3, deadFactor: 10, fallback: 3_600 } as const;
-
-function isBlank(value: unknown): boolean {
-  return value === undefined || value === null || (typeof value === 'string' && value.trim() === '');
-}
 
 function numberIn(value: unknown, least: number, most: number): number | undefined {
   if (typeof value !== 'number' && typeof value !== 'string') return undefined;

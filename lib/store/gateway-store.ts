@@ -315,15 +315,8 @@ export class GatewayStore {
     const lost = this.#pending.addSample(metric.id, own.time, own.status, own.flags, own.value);
     if (lost > 0) this.#health.lost(lost);
     if (late) return true;
-    const { current } = metric;
     if (value === undefined) {
-      this.#setCurrent(device, metric, {
-        value: current?.value,
-        quality,
-        time: current?.time ?? 0,
-        statusTime: reading.time,
-        origin: current?.origin ?? reading.origin,
-      });
+      this.#setQuality(device, metric, quality, reading);
       return false;
     }
     metric.own = own;
@@ -351,15 +344,20 @@ export class GatewayStore {
     if (!metric.mismatched) faults.push(typeFault(reading, definition.key, given, definition.dataType));
     metric.mismatched = true;
     const quality: Quality = current?.value === undefined ? 'BadTypeMismatch' : 'UncertainLastUsableValue';
-    if (!isLate(metric, reading, this.#clock.now()))
-      this.#setCurrent(device, metric, {
-        value: current?.value,
-        quality,
-        time: current?.time ?? 0,
-        statusTime: reading.time,
-        origin: current?.origin ?? reading.origin,
-      });
+    if (!isLate(metric, reading, this.#clock.now())) this.#setQuality(device, metric, quality, reading);
     return quality;
+  }
+
+  /** Another quality of the value that is known, as a reading says it; the value and its time stay. */
+  #setQuality(device: DeviceRecord, metric: MetricRecord, quality: Quality, reading: Reading): void {
+    const { current } = metric;
+    this.#setCurrent(device, metric, {
+      value: current?.value,
+      quality,
+      time: current?.time ?? 0,
+      statusTime: reading.time,
+      origin: current?.origin ?? reading.origin,
+    });
   }
 
   #setCurrent(device: DeviceRecord, metric: MetricRecord, current: CurrentValue): void {
