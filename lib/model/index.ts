@@ -5,6 +5,7 @@ export * from './event-messages';
 export * from './faults';
 export * from './flatten';
 export * from './health';
+export * from './history';
 export * from './identifiers';
 export * from './inventory';
 export * from './log';

@@ -2,8 +2,19 @@
  * What the store needs of a place that keeps things. Everything is asynchronous and nothing in it is SQL, so that a
  * database on another machine fits as well as a file or plain memory. All backends pass one conformance suite.
  */
-import type { DevEui, EventId, LogReason, MetricDefinition, SourceId } from '../model';
+import type {
+  DevEui,
+  EncodedHistoryPage,
+  EventId,
+  HistoryEncoding,
+  HistoryRequest,
+  LogReason,
+  MetricDataType,
+  MetricDefinition,
+  SourceId,
+} from '../model';
 import type { SampleColumns } from './columns';
+import type { MetricColumns } from './metric-columns';
 
 /** Why a backend cannot do what it is asked. */
 export type StorageFault = Extract<
@@ -57,20 +68,76 @@ export interface InventoryRecord {
   readonly body: string | undefined;
 }
 
+/** Things with a life of their own, each under an id. */
+export type RecordKind = 'command' | 'alarm' | 'user';
+
+/** One record in its present state; a record of the same kind and id takes its place. */
+export interface StoredRecord {
+  readonly kind: RecordKind;
+  readonly id: string;
+  /** Device it is about. */
+  readonly devEui: DevEui | undefined;
+  /** For filters, e.g. the state of a command. */
+  readonly state: string;
+  /** ms UTC. */
+  readonly createdAt: number;
+  /** ms UTC. */
+  readonly changedAt: number;
+  /** When it reached a final state, ms UTC: from then on its retention counts. */
+  readonly endedAt: number | undefined;
+  /** JSON */
+  readonly body: string;
+}
+
+/** Append-only lists: what happened to devices and alarms; who did what. */
+export type Journal = 'event' | 'audit';
+
+export interface NewJournalEntry {
+  readonly journal: Journal;
+  /** When it happened, ms UTC. */
+  readonly time: number;
+  /** For filters, e.g. `join`, or the name of an action. */
+  readonly type: string;
+  readonly devEui: DevEui | undefined;
+  readonly user: string | undefined;
+  /** The same event again is not entered again. */
+  readonly eventId: EventId | undefined;
+  /** JSON */
+  readonly body: string;
+}
+
+export interface JournalEntry extends NewJournalEntry {
+  /** Grows with each entry of a journal. */
+  readonly sequence: number;
+}
+
+/** What must be on the disk, not only with the operating system, before anybody is told so. */
+export interface DurableBatch {
+  readonly records: readonly StoredRecord[];
+  readonly removed: readonly { readonly kind: RecordKind; readonly id: string }[];
+  readonly journal: readonly NewJournalEntry[];
+}
+
 /** Everything that belongs together: committed as a whole or not at all. */
 export interface WriteBatch {
-  /** New samples; the same metric and time again is a correction, or nothing if it says the same. */
+  /**
+   * New samples; the same metric and time again is a correction (what was known before is kept as modified), or nothing
+   * if it says the same. A gap is a sample without value, of origin `stale`, see gaps.ts.
+   */
   readonly samples: SampleColumns | undefined;
   /** Last value of metrics that have one, in place of what was known before. */
   readonly currents: SampleColumns | undefined;
   readonly metrics: readonly StoredMetric[];
   readonly events: readonly SeenEvent[];
   readonly inventory: readonly InventoryRecord[];
+  readonly journal: readonly NewJournalEntry[];
+  /** When it is written, ms UTC: the time of modification of what it corrects. */
+  readonly now: number;
 }
 
 /** What was kept, for the start. */
 export interface StoredState {
-  readonly metrics: readonly StoredMetric[];
+  readonly metrics: MetricColumns;
   readonly currents: SampleColumns;
   /** In order of their sequence. */
   readonly events: readonly SeenEvent[];
@@ -79,29 +146,51 @@ export interface StoredState {
   readonly setAside?: string;
 }
 
-/** A range of one metric's history: `from` inclusive, `to` exclusive, ms UTC. */
-export interface StoredRange {
+/** A question to the history of one metric, with the number that stands for it in the storage. */
+export interface StoredHistoryRequest {
   readonly metric: number;
-  readonly from: number;
-  readonly to: number;
-  /** At most so many samples. */
-  readonly limit: number;
-  readonly order: 'ascending' | 'descending';
+  /** `undefined` while no value came. Values other than Double hold until the next one: they are not interpolated. */
+  readonly dataType: MetricDataType | undefined;
+  readonly request: HistoryRequest;
 }
 
+/** A page of an answer; see HistoryPage. */
+export interface StoredHistoryPage {
+  readonly columns: SampleColumns;
+  /** When each value was replaced, ms UTC; only for `modified`. */
+  readonly modifiedAt?: Float64Array;
+  readonly next?: HistoryRequest;
+}
+
+/** Old samples to be removed, a little at a time. */
 export interface PruneSlice {
-  /** Samples older than this instant go, ms UTC. */
-  readonly before: number;
-  /** Begin with the metric after this one; 0 at the start. */
-  readonly afterMetric: number;
+  readonly metrics: Int32Array;
+  /** For each metric: samples older than this instant go, ms UTC. */
+  readonly before: Float64Array;
   /** Remove at most so many samples. */
   readonly limit: number;
 }
 
 export interface PruneResult {
   readonly removed: number;
-  /** Where the next slice goes on; `undefined` when all metrics are done. */
-  readonly next: number | undefined;
+  /** How many metrics of the slice, from its start, have nothing left to be removed. */
+  readonly done: number;
+}
+
+/** Instants, ms UTC: what is older goes. `undefined` = nothing goes. */
+export interface RecordPruneSlice {
+  readonly events: number | undefined;
+  readonly audit: number | undefined;
+  /** Of commands and alarms that have ended. */
+  readonly ended: number | undefined;
+  readonly limit: number;
+}
+
+export interface StorageStatistics {
+  /** What the data takes, without free space inside files, bytes. */
+  readonly bytes: number;
+  /** Free space inside files, to be used again, bytes. */
+  readonly freeBytes: number;
 }
 
 export interface StorageBackend {
@@ -112,12 +201,60 @@ export interface StorageBackend {
   open(options: { replaceDamaged: boolean }): Promise<StoredState>;
   /**
    * Commits a batch, atomically. The memory of its columns is then the backend's. After a failure an equal batch may be
-   * given again, even if the first was committed. Calls of `write` and `prune` never overlap.
+   * given again, even if the first was committed. Calls of `write`, `commit`, `prune` and `pruneRecords` never overlap.
    */
   write(batch: WriteBatch): Promise<void>;
-  readHistory(range: StoredRange): Promise<SampleColumns>;
+  /** Commits durably: when it resolves, a power failure loses nothing of it. May be given again after a failure. */
+  commit(batch: DurableBatch): Promise<void>;
+  /**
+   * Answers a question to history, in the thread or server where the data is.
+   * @param signal ends the work when nobody waits for the answer any more; the promise then rejects
+   */
+  readHistory(request: StoredHistoryRequest, signal?: AbortSignal): Promise<StoredHistoryPage>;
+  readEncodedHistory(
+    request: StoredHistoryRequest,
+    encoding: HistoryEncoding,
+    signal?: AbortSignal,
+  ): Promise<EncodedHistoryPage>;
+  /** Records of a kind in order of their creation. */
+  readRecords(query: RecordQuery): Promise<readonly StoredRecord[]>;
+  /** Entries of a journal, newest first. */
+  readJournal(query: JournalQuery): Promise<readonly JournalEntry[]>;
   /** Removes old samples, a little at a time. */
   prune(slice: PruneSlice): Promise<PruneResult>;
+  /** @returns how many entries and records were removed; fewer than the limit = all that were due */
+  pruneRecords(slice: RecordPruneSlice): Promise<number>;
+  statistics(): Promise<StorageStatistics>;
+  /**
+   * Writes a complete copy while everything goes on. Absent where a storage has tools of its own for that.
+   * @param file absolute path; must not exist
+   */
+  backup?(file: string, signal?: AbortSignal): Promise<{ readonly bytes: number }>;
   /** Frees files and threads; idempotent; later calls reject. `clean` says that everything was written. */
   close(options: { clean: boolean }): Promise<void>;
+}
+
+export interface RecordQuery {
+  readonly kind: RecordKind;
+  /** Only records in one of these states. */
+  readonly states?: readonly string[];
+  readonly devEui?: DevEui;
+  /** Only records that have not ended. */
+  readonly open?: boolean;
+  readonly limit: number;
+  /** Records behind this one, of an earlier page. */
+  readonly after?: { readonly createdAt: number; readonly id: string };
+}
+
+export interface JournalQuery {
+  readonly journal: Journal;
+  /** ms UTC, inclusive and exclusive. */
+  readonly from: number;
+  readonly to: number;
+  readonly types?: readonly string[];
+  readonly devEui?: DevEui;
+  readonly user?: string;
+  readonly limit: number;
+  /** Only entries before this one, of an earlier page. */
+  readonly before?: number;
 }

@@ -8,7 +8,7 @@ function severity(status: number): number {
 /**
  * What is kept when a sample comes for a metric and time that already has one: the later one, unless it says the same
  * or is of worse quality (an aggregate never takes the place of the event's own value). `undefined` = nothing changes.
- * SQLite does the same in its upsert (sqlite/database.ts).
+ * SQLite does the same in its upsert (sqlite/writer.ts).
  */
 export function correctionOf(known: Sample, sample: Sample): Sample | undefined {
   if (known.status === sample.status && known.value === sample.value) return undefined;

@@ -2,9 +2,10 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { StorageError } from '../backend';
 import { transferables } from '../columns';
-import { DatabaseReader, DatabaseWriter } from './database';
 import { failureRecord } from './failure';
 import type { WorkerAnswer, WorkerData, WorkerRequest } from './protocol';
+import { DatabaseReader } from './reader';
+import { DatabaseWriter } from './writer';
 
 const { role, file } = workerData as WorkerData;
 let writer: DatabaseWriter | undefined;

@@ -1,7 +1,7 @@
-/** Everything that touches the database file. Runs inside the worker threads; synchronous as better-sqlite3 is. */
+/** Owns the database file and writes it. Runs inside a worker thread; synchronous as better-sqlite3 is. */
 import { chmodSync, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
-import SqliteDatabase, { type Database, type Statement } from 'better-sqlite3';
+import SqliteDatabase, { type Database } from 'better-sqlite3';
 import type { DevEui, EventId, MeasurementKind, MetricDataType, MetricKey, SourceId } from '../../model';
 import {
   EVENTS_PER_DEVICE,
@@ -12,17 +12,14 @@ import {
   type SeenEvent,
   type StorageError,
   type StoredMetric,
-  type StoredRange,
   type StoredState,
   type WriteBatch,
 } from '../backend';
-import type { SampleColumns } from '../columns';
 import { storageError } from './failure';
+import { BUSY_TIMEOUT } from './options';
 import { columnsOf, runForEach, type SampleParameters, type SampleRow } from './rows';
 import { migrate } from './schema';
 
-/** How long a call waits for another process that has the file locked, ms. */
-const BUSY_TIMEOUT = 2_000;
 /** The write-ahead log is cut back to this size after a checkpoint, bytes. */
 const JOURNAL_LIMIT = 32 * 1024 * 1024;
 /** Free pages given back to the file system after a slice of pruning. */
@@ -222,47 +219,6 @@ export class DatabaseWriter {
     } catch (error) {
       throw storageError(error);
     }
-  }
-}
-
-/** The one thread that reads, beside the writer. */
-export class DatabaseReader {
-  readonly #database: Database;
-  readonly #ascending: Statement<[number, number, number, bigint], SampleRow>;
-  readonly #descending: Statement<[number, number, number, bigint], SampleRow>;
-
-  /** @throws StorageError */
-  constructor(file: string) {
-    try {
-      this.#database = new SqliteDatabase(file, { readonly: true, fileMustExist: true, timeout: BUSY_TIMEOUT });
-    } catch (error) {
-      throw storageError(error);
-    }
-    const page = (order: 'ASC' | 'DESC'): Statement<[number, number, number, bigint], SampleRow> =>
-      this.#database
-        .prepare<[number, number, number, bigint], SampleRow>(
-          `SELECT metric_id, time, status, flags, value FROM history
-           WHERE metric_id = ? AND time >= ? AND time < ? ORDER BY time ${order} LIMIT ?`,
-        )
-        .raw()
-        .safeIntegers();
-    this.#ascending = page('ASC');
-    this.#descending = page('DESC');
-  }
-
-  /** @throws StorageError */
-  readHistory({ metric, from, to, limit, order }: StoredRange): SampleColumns {
-    const statement = order === 'ascending' ? this.#ascending : this.#descending;
-    try {
-      return columnsOf(statement.iterate(metric, from, to, BigInt(limit)));
-    } catch (error) {
-      throw storageError(error);
-    }
-  }
-
-  /** Idempotent. */
-  close(): void {
-    if (this.#database.open) this.#database.close();
   }
 }
 
