@@ -15,11 +15,5 @@ export interface HistoryRows {
   /** Samples with `from` ≤ time < `to` (whole ms UTC, may be infinite), at most `limit`. */
   range(metric: number, from: number, to: number, order: 'ascending' | 'descending', limit: number): SampleColumns;
   /** Replaced values of that range; of one instant the earlier replaced first in ascending order, last in descending. */
-  modified(
-    metric: number,
-    from: number,
-    to: number,
-    order: 'ascending' | 'descending',
-    limit: number,
-  ): ModifiedColumns;
+  modified(metric: number, from: number, to: number, order: 'ascending' | 'descending', limit: number): ModifiedColumns;
 }
