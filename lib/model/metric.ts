@@ -9,7 +9,8 @@ import type { MetricValue } from './reading';
 export type MetricDataType = 'Double' | 'Int64' | 'Boolean' | 'String';
 
 /** ChirpStack's MeasurementKind of the device profile (api/device_profile.proto). */
-export type MeasurementKind = 'UNKNOWN' | 'COUNTER' | 'ABSOLUTE' | 'GAUGE' | 'STRING';
+export const MEASUREMENT_KINDS = ['UNKNOWN', 'COUNTER', 'ABSOLUTE', 'GAUGE', 'STRING'] as const;
+export type MeasurementKind = (typeof MEASUREMENT_KINDS)[number];
 
 /** A metric that is known to exist, whether a value was ever received or not. */
 export interface MetricDefinition {

@@ -135,10 +135,20 @@ export interface WriteBatch {
   readonly now: number;
 }
 
+/** Metrics of which nothing is known any more: their newest entry in history is a gap. */
+export interface OpenGaps {
+  /** All arrays have at least so many elements. */
+  readonly length: number;
+  readonly metric: Int32Array;
+  /** From when on nothing is known, ms UTC. */
+  readonly time: Float64Array;
+}
+
 /** What was kept, for the start. */
 export interface StoredState {
   readonly metrics: MetricColumns;
   readonly currents: SampleColumns;
+  readonly gaps: OpenGaps;
   /** In order of their sequence. */
   readonly events: readonly SeenEvent[];
   readonly inventory: readonly InventoryRecord[];
