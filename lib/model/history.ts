@@ -3,12 +3,23 @@
  * access) and Part 13 (aggregates), for every user: OPC UA clients, flows, exports.
  */
 import type { DevEui, MetricKey } from './identifiers';
+import type { Quality } from './quality';
 import type { MetricValue, Origin } from './reading';
 
 /** One metric of one device. */
 export interface HistoryTarget {
   readonly devEui: DevEui;
   readonly metric: MetricKey;
+}
+
+/** From an instant on nothing is known of a metric: history shows a Bad value there instead of a line to the next one. */
+export interface HistoryGap extends HistoryTarget {
+  /** ms UTC. */
+  readonly from: number;
+  /** Why: BadNoCommunication, BadOutOfService or BadDataLost. */
+  readonly status: Quality;
+  /** Source time of the last value that was known, ms UTC: a value between it and the gap refutes the gap. */
+  readonly after?: number;
 }
 
 export type HistoryOrder = 'ascending' | 'descending';

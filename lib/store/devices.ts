@@ -1,7 +1,7 @@
 import type { CurrentValue, DevEui, EventId, MetricDefinition, MetricKey } from '../model';
 import type { StoredMetric } from './backend';
 import { EventMemory } from './event-memory';
-import type { MetricRecord } from './metric-record';
+import { MetricRecord } from './metric-record';
 
 /** All that the store holds of one device. */
 export interface DeviceRecord {
@@ -56,7 +56,7 @@ export class Devices {
 
   /** A metric that is not known yet. */
   add(device: DeviceRecord, definition: MetricDefinition, id = this.#nextId): MetricRecord {
-    const metric: MetricRecord = { id, definition, current: undefined, own: undefined, mismatched: false };
+    const metric = new MetricRecord(id, definition);
     device.metrics.set(definition.key, metric);
     this.#byId.set(id, { device, metric });
     this.#nextId = Math.max(this.#nextId, id + 1);

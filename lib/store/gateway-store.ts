@@ -5,8 +5,13 @@ import {
   type Device,
   dataTypeOf,
   Emitter,
+  type EncodedHistoryPage,
   errorText,
   type Fault,
+  type HistoryEncoding,
+  type HistoryGap,
+  type HistoryPage,
+  type HistoryRequest,
   type Inventory,
   type InventoryChange,
   type Logger,
@@ -22,10 +27,21 @@ import {
   type Unsubscribe,
 } from '../model';
 import { type AcceptedReading, fittingValue, isLate, ownValue, typeFault } from './acceptance';
-import type { StorageBackend, StoredState } from './backend';
+import {
+  type DurableBatch,
+  type JournalEntry,
+  type JournalQuery,
+  type NewJournalEntry,
+  type RecordQuery,
+  type StorageBackend,
+  StorageError,
+  type StorageStatistics,
+  type StoredRecord,
+  type StoredState,
+} from './backend';
 import { samplesOf } from './columns';
 import { type DeviceRecord, Devices } from './devices';
-import { checkHistoryQuery, type HistoryPage, type HistoryQuery, historyPage } from './history';
+import { HistoryDoors } from './history-doors';
 import { Inventories } from './inventories';
 import { MemoryBackend } from './memory/memory-backend';
 import type { MetricRecord, OwnValue } from './metric-record';
@@ -64,6 +80,7 @@ export class GatewayStore {
   readonly #pending: PendingWrites;
   readonly #health: StorageHealth;
   readonly #keeper: StorageKeeper;
+  readonly #history: HistoryDoors;
   readonly #metricsChanged: Emitter<MetricsChange>;
   #closing: Promise<void> | undefined;
   #revision = 0;
@@ -101,6 +118,13 @@ export class GatewayStore {
       file: options.file,
       onLoaded: (state) => this.#load(state),
       onDamaged: () => this.#keepAll(),
+    });
+    this.#history = new HistoryDoors({
+      backend,
+      clock,
+      metric: (target) => this.#devices.get(target.devEui, target.metric),
+      pending: () => this.#pending.samples,
+      settled: () => this.#keeper.settled(),
     });
     this.inventory = {
       of: (source) => this.#inventories.of(source),
@@ -288,17 +312,69 @@ export class GatewayStore {
   }
 
   /**
-   * A page of history.
+   * A page of history. It sees all that was accepted before the call, unless the disk is slow.
    * @throws InvalidInputError, StorageError
    */
-  async readHistory(query: HistoryQuery): Promise<HistoryPage> {
-    checkHistoryQuery(query);
-    const metric = this.#devices.get(query.devEui, query.metric);
-    if (metric === undefined) return { samples: [] };
-    const { limit, order } = query;
-    const [from, to] = [Math.ceil(query.from), Math.ceil(query.to)];
-    const columns = await this.#backend.readHistory({ metric: metric.id, from, to, limit: limit + 1, order });
-    return historyPage(query, columns);
+  readHistory(request: HistoryRequest, signal?: AbortSignal): Promise<HistoryPage> {
+    return this.#history.read(request, signal);
+  }
+
+  /**
+   * The same page as OPC UA sends it.
+   * @throws InvalidInputError, StorageError
+   */
+  readEncodedHistory(
+    request: HistoryRequest,
+    encoding: HistoryEncoding,
+    signal?: AbortSignal,
+  ): Promise<EncodedHistoryPage> {
+    return this.#history.readEncoded(request, encoding, signal);
+  }
+
+  /** Enters something into a journal. It waits for being written like samples, and never longer than fits in memory. */
+  record(_entry: NewJournalEntry): void {}
+
+  /** From an instant on nothing is known of a metric: history says so. */
+  markGap(_gap: HistoryGap): void {}
+
+  /**
+   * Commits durably: when it resolves, a power failure loses nothing of it. It is served before waiting samples.
+   * @throws StorageError within 5 s, or 2 s where the storage is in trouble; it has then not been done and will not be,
+   * except for the reason `timeout` with a message that says so
+   */
+  commit(batch: DurableBatch): Promise<void> {
+    return this.#backend.commit(batch);
+  }
+
+  /** Records of a kind in order of their creation. @throws StorageError */
+  readRecords(query: RecordQuery): Promise<readonly StoredRecord[]> {
+    return this.#backend.readRecords(query);
+  }
+
+  /** Entries of a journal, newest first. @throws StorageError */
+  readJournal(query: JournalQuery): Promise<readonly JournalEntry[]> {
+    return this.#backend.readJournal(query);
+  }
+
+  /** @throws StorageError */
+  statistics(): Promise<StorageStatistics> {
+    return this.#backend.statistics();
+  }
+
+  /**
+   * Writes a complete copy of the storage while everything goes on.
+   * @param file absolute path; must not exist
+   * @throws StorageError; `not-permitted` where the storage cannot do that
+   */
+  async backup(file: string, signal?: AbortSignal): Promise<{ readonly bytes: number }> {
+    if (this.#backend.backup === undefined)
+      throw new StorageError(
+        'not-permitted',
+        'this storage has no backup of its own',
+        'Use the tools of the storage, or keep the database in a file.',
+      );
+    await this.settled();
+    return this.#backend.backup(file, signal);
   }
 
   /** Keeps a value and makes it the current one. @returns whether it is late */

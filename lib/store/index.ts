@@ -3,14 +3,17 @@ export type { AcceptedReading } from './acceptance';
 export * from './backend';
 export * from './columns';
 export { GatewayStore, type MetricsChange, type StoreDependencies } from './gateway-store';
-export { type HistoryPage, type HistoryQuery, type HistorySample, LARGEST_PAGE } from './history';
 export { MemoryBackend } from './memory/memory-backend';
 export { type BufferLimits, DEFAULT_LIMITS } from './pending-writes';
 export {
   type BackendKind,
+  DEFAULT_AUDIT_DAYS,
+  DEFAULT_COMMAND_DAYS,
+  DEFAULT_EVENT_DAYS,
   DEFAULT_RETENTION_DAYS,
   parseStoreSettings,
   type StoreInput,
   type StoreSettings,
 } from './settings';
 export { SqliteBackend } from './sqlite/sqlite-backend';
+export type { StorageRule } from './storage-rules';

@@ -1,5 +1,6 @@
 import { isAbsolute } from 'node:path';
-import { FaultCollector } from '../model';
+import { FaultCollector, isBlank, parseDevEui, parseMetricKey } from '../model';
+import type { StorageRule } from './storage-rules';
 
 export type BackendKind = 'sqlite' | 'memory';
 
@@ -7,30 +8,56 @@ export interface StoreSettings {
   readonly backend: BackendKind;
   /** Absolute path of the database; only for `sqlite`. */
   readonly file?: string;
-  /** How long history is kept, days; 0 = without limit. */
+  /** How long history is kept where no rule says anything else, days; 0 = without limit. */
   readonly retentionDays: number;
+  readonly rules: readonly StorageRule[];
+  /** Bytes from which on the oldest history goes, whatever its retention; 0 = without limit. */
+  readonly maximumSize: number;
+  /** How long events of devices and alarms are kept, days; 0 = without limit. */
+  readonly eventDays: number;
+  /** How long it is kept who did what, days; 0 = without limit. */
+  readonly auditDays: number;
+  /** How long commands and alarms are kept after they ended, days; 0 = without limit. */
+  readonly commandDays: number;
 }
 
+/** As in a node's properties: numbers may be text, what is blank has its default, rules may be JSON. */
 export interface StoreInput {
   readonly backend?: unknown;
   readonly file?: unknown;
   readonly retentionDays?: unknown;
+  /** `[{device, metric, retentionDays, deadband}]` */
+  readonly rules?: unknown;
+  /** MB, of 1,000,000 bytes. */
+  readonly maximumSizeMegabytes?: unknown;
+  readonly eventDays?: unknown;
+  readonly auditDays?: unknown;
+  readonly commandDays?: unknown;
 }
 
 /** A week, as in the environment's HISTORY_DAYS. */
 export const DEFAULT_RETENTION_DAYS = 7;
+export const DEFAULT_EVENT_DAYS = 30;
+export const DEFAULT_AUDIT_DAYS = 365;
+export const DEFAULT_COMMAND_DAYS = 90;
+
 const LONGEST_RETENTION_DAYS = 36_500;
+const MEGABYTE = 1_000_000;
+/** A database without any history takes some of it. */
+const SMALLEST_MAXIMUM_MEGABYTES = 10;
+const LARGEST_MAXIMUM_MEGABYTES = 1_000_000_000;
+const LARGEST_DEADBAND = 1e300;
+
+type FieldNames = Partial<Record<keyof StoreInput, string>>;
 
 /**
- * Reads the settings of a store as people give them (numbers may be text).
+ * Reads the settings of a store as people give them.
+ * @param fieldNames how the user knows the fields, e.g. the name of an environment variable
  * @throws InvalidInputError with all faults
  */
-export function parseStoreSettings(
-  input: StoreInput,
-  fieldNames: Partial<Record<keyof StoreInput, string>> = {},
-): StoreSettings {
+export function parseStoreSettings(input: StoreInput, fieldNames: FieldNames = {}): StoreSettings {
   const collector = new FaultCollector();
-  const backend = input.backend === undefined || input.backend === '' ? 'sqlite' : input.backend;
+  const backend = isBlank(input.backend) ? 'sqlite' : input.backend;
   if (backend !== 'sqlite' && backend !== 'memory')
     collector.add(fieldNames.backend ?? 'backend', backend, 'it is sqlite or memory', 'Choose one of the two.');
 
@@ -44,20 +71,122 @@ export function parseStoreSettings(
       'Give the path of a file in a folder that the gateway may write to.',
     );
 
-  const { retentionDays: given } = input;
-  const retentionDays = given === undefined || given === null || given === '' ? DEFAULT_RETENTION_DAYS : Number(given);
-  const isNumeric = typeof given !== 'object' && typeof given !== 'boolean';
-  if (!isNumeric || !(retentionDays >= 0 && retentionDays <= LONGEST_RETENTION_DAYS))
-    collector.add(
-      fieldNames.retentionDays ?? 'retentionDays',
-      given,
-      `it is a number of days from 0 (without limit) to ${LONGEST_RETENTION_DAYS}`,
-      `Leave it empty for ${DEFAULT_RETENTION_DAYS} days.`,
-    );
+  const days = (name: 'retentionDays' | 'eventDays' | 'auditDays' | 'commandDays', otherwise: number): number => {
+    const given = input[name];
+    if (isBlank(given)) return otherwise;
+    return readDays(collector, fieldNames[name] ?? name, given, `Leave it empty for ${otherwise} days.`) ?? otherwise;
+  };
+  const settings = {
+    retentionDays: days('retentionDays', DEFAULT_RETENTION_DAYS),
+    rules: parseRules(collector, fieldNames.rules ?? 'rules', input.rules),
+    maximumSize: parseMaximumSize(
+      collector,
+      fieldNames.maximumSizeMegabytes ?? 'maximumSizeMegabytes',
+      input.maximumSizeMegabytes,
+    ),
+    eventDays: days('eventDays', DEFAULT_EVENT_DAYS),
+    auditDays: days('auditDays', DEFAULT_AUDIT_DAYS),
+    commandDays: days('commandDays', DEFAULT_COMMAND_DAYS),
+  };
   collector.throwIfAny();
   return {
-    backend: backend as BackendKind,
+    backend: backend === 'memory' ? 'memory' : 'sqlite',
     ...(needsFile ? { file: String(file) } : {}),
-    retentionDays,
+    ...settings,
   };
+}
+
+function parseMaximumSize(collector: FaultCollector, field: string, given: unknown): number {
+  if (isBlank(given)) return 0;
+  const megabytes = readNumber(given);
+  const fits =
+    megabytes === 0 ||
+    (megabytes !== undefined && megabytes >= SMALLEST_MAXIMUM_MEGABYTES && megabytes <= LARGEST_MAXIMUM_MEGABYTES);
+  if (fits) return Math.round(megabytes * MEGABYTE);
+  collector.add(
+    field,
+    given,
+    `it is a number of megabytes from ${SMALLEST_MAXIMUM_MEGABYTES}, or 0 for no limit`,
+    'Give a size that the disk has to spare, or leave it empty for no limit.',
+  );
+  return 0;
+}
+
+function parseRules(collector: FaultCollector, field: string, given: unknown): StorageRule[] {
+  if (isBlank(given)) return [];
+  let list = given;
+  if (typeof given === 'string') {
+    try {
+      list = JSON.parse(given);
+    } catch {
+      // Reported below like everything else that is not a list.
+    }
+  }
+  if (Array.isArray(list))
+    return list.flatMap((rule: unknown, index) => parseRule(collector, `${field}[${index}]`, rule));
+  collector.add(
+    field,
+    given,
+    'rules are a list of {device, metric, retentionDays, deadband}',
+    'Enter them in the form of the node, or as JSON.',
+  );
+  return [];
+}
+
+function parseRule(collector: FaultCollector, field: string, given: unknown): StorageRule[] {
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
+    collector.add(field, given, 'a rule is {device, metric, retentionDays, deadband}', 'Correct or remove it.');
+    return [];
+  }
+  const { device, metric, retentionDays, deadband } = given as Partial<Record<keyof StorageRule, unknown>>;
+  const faultsBefore = collector.faults.length;
+  const devEui = collector.attempt(() => wildcardOr(device, (value) => parseDevEui(value, `${field}.device`)));
+  const key = collector.attempt(() => wildcardOr(metric, (value) => parseMetricKey(value, `${field}.metric`)));
+  const days = isBlank(retentionDays)
+    ? undefined
+    : readDays(collector, `${field}.retentionDays`, retentionDays, 'Leave it empty where the rule is not about it.');
+  const band = isBlank(deadband) ? undefined : readNumber(deadband);
+  if (!isBlank(deadband) && !(band !== undefined && band >= 0 && band <= LARGEST_DEADBAND))
+    collector.add(
+      `${field}.deadband`,
+      deadband,
+      'it is a number from 0 (only changes are stored)',
+      'Leave it empty to store every value.',
+    );
+  if (isBlank(retentionDays) && isBlank(deadband))
+    collector.add(
+      field,
+      given,
+      'a rule sets a retention, a dead-band or both',
+      'Fill one of the two in, or remove the rule.',
+    );
+  if (collector.faults.length > faultsBefore || devEui === undefined || key === undefined) return [];
+  return [
+    {
+      device: devEui,
+      metric: key,
+      ...(days === undefined ? {} : { retentionDays: days }),
+      ...(band === undefined ? {} : { deadband: band }),
+    },
+  ];
+}
+
+function readDays(collector: FaultCollector, field: string, given: unknown, cure: string): number | undefined {
+  const days = readNumber(given);
+  if (days !== undefined && days >= 0 && days <= LONGEST_RETENTION_DAYS) return days;
+  collector.add(field, given, `it is a number of days from 0 (without limit) to ${LONGEST_RETENTION_DAYS}`, cure);
+  return undefined;
+}
+
+/** A number, or the text of one as people write it, with a comma as well. */
+function readNumber(given: unknown): number | undefined {
+  if (typeof given === 'number') return Number.isNaN(given) ? undefined : given;
+  if (typeof given !== 'string') return undefined;
+  const text = given.trim().replace(',', '.');
+  const number = text === '' ? Number.NaN : Number(text);
+  return Number.isNaN(number) ? undefined : number;
+}
+
+function wildcardOr<T>(value: unknown, parse: (value: unknown) => T): T | '*' {
+  return isBlank(value) || value === '*' ? '*' : parse(value);
 }
