@@ -15,7 +15,7 @@ import {
   systemClock,
 } from '../lib/model';
 import { parseStaleDetectorSettings, StaleDetector } from '../lib/quality';
-import { GatewayStore } from '../lib/store';
+import { GatewayStore, parseStoreSettings } from '../lib/store';
 import { type Measured, measured } from './measure';
 
 const DEVICES = 1_000;
@@ -44,7 +44,7 @@ function messages(round: number, start: number): ReadingMessage[] {
 
 async function wired(folder: string): Promise<Measured> {
   const store = GatewayStore.create(
-    { backend: 'sqlite', file: join(folder, 'wired.db'), retentionDays: 0 },
+    parseStoreSettings({ backend: 'sqlite', file: join(folder, 'wired.db'), retentionDays: 0 }),
     { clock: systemClock, logger: silentLogger },
   );
   await store.open();

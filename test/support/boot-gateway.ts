@@ -94,7 +94,10 @@ export function runGateway(
   return start([PROGRAM, ...words], environment).ended;
 }
 
-export async function bootGateway(options: BootOptions = {}): Promise<BootedGateway> {
+/** Starts the program and comes back at once; its `ready` settles when everything answers, or rejects when it cannot. */
+export async function launchGateway(
+  options: BootOptions = {},
+): Promise<BootedGateway & { readonly ready: Promise<void> }> {
   const dataFolder = options.dataFolder ?? mkdtempSync(join(tmpdir(), 'lorua-gateway-'));
   const [httpPort, opcuaPort] = [await freePort(), await freePort()];
   const environment = {
@@ -129,10 +132,11 @@ export async function bootGateway(options: BootOptions = {}): Promise<BootedGate
     void ended.finally(() => clearTimeout(timer));
     void ready.then(() => clearTimeout(timer));
   });
-  // Once it is ready, its end is what the test wanted.
-  early.catch(() => undefined);
-  await Promise.race([ready, early, tooLate]);
+  const isUp = Promise.race([ready, early, tooLate]);
+  // Once it is ready, its end is what the test wanted; and not every test waits for it.
+  for (const promise of [early, isUp]) promise.catch(() => undefined);
   return {
+    ready: isUp,
     dataFolder,
     httpPort,
     opcuaPort,
@@ -148,6 +152,13 @@ export async function bootGateway(options: BootOptions = {}): Promise<BootedGate
       return ended;
     },
   };
+}
+
+/** Starts the program and waits until everything answers. */
+export async function bootGateway(options: BootOptions = {}): Promise<BootedGateway> {
+  const gateway = await launchGateway(options);
+  await gateway.ready;
+  return gateway;
 }
 
 /** Whether a TCP port of this machine can be had now. */

@@ -13,11 +13,16 @@ export interface WorldOptions {
   /** ms between two uplinks of a device */
   readonly period: number;
   readonly environment?: Readonly<Record<string, string>>;
+  /** Given the simulator before it starts, so that nothing of the fleet's past is missed. */
+  readonly onSimulator?: (simulator: Simulator) => void;
 }
 
 export interface GatewayWorld {
   readonly simulator: Simulator;
+  /** The newest that was started. */
   readonly gateway: BootedGateway;
+  /** Starts the gateway again with what it kept; the one before must have ended. Clients connect anew. */
+  startAgain(): Promise<void>;
   connect(): Promise<TestClient>;
   /** Waits until nearly every metric of the fleet has had a value, and the address space stands still. */
   allMetricsKnown(client: TestClient): Promise<readonly string[]>;
@@ -33,17 +38,17 @@ export async function startWorld(options: WorldOptions): Promise<GatewayWorld> {
     { devices: options.devices, period: options.period, seed: 7 },
     { clock: systemClock, logger: silentLogger },
   );
+  options.onSimulator?.(simulator);
   const { url } = await simulator.start();
-  const gateway = await bootGateway({
-    environment: {
-      CHIRPSTACK_URL: url,
-      CHIRPSTACK_API_TOKEN: simulator.tenantToken,
-      CHIRPSTACK_TENANT_ID: simulator.tenantId,
-      OPCUA_TRUST_ALL_CLIENTS: 'true',
-      POLL_INTERVAL_SECONDS: '5',
-      ...options.environment,
-    },
-  }).catch(async (error: unknown) => {
+  const environment = {
+    CHIRPSTACK_URL: url,
+    CHIRPSTACK_API_TOKEN: simulator.tenantToken,
+    CHIRPSTACK_TENANT_ID: simulator.tenantId,
+    OPCUA_TRUST_ALL_CLIENTS: 'true',
+    POLL_INTERVAL_SECONDS: '5',
+    ...options.environment,
+  };
+  let gateway = await bootGateway({ environment }).catch(async (error: unknown) => {
     await simulator.stop();
     throw error;
   });
@@ -62,7 +67,13 @@ export async function startWorld(options: WorldOptions): Promise<GatewayWorld> {
 
   return {
     simulator,
-    gateway,
+    get gateway() {
+      return gateway;
+    },
+    async startAgain() {
+      token = undefined;
+      gateway = await bootGateway({ environment, dataFolder: gateway.dataFolder });
+    },
     quiet,
     async connect() {
       const client = await TestClient.connect({
