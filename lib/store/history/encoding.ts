@@ -82,7 +82,8 @@ export class DataValueWriter {
   /** The array with its count in front. */
   finish(): { bytes: Uint8Array<ArrayBuffer>; count: number } {
     this.#view.setInt32(0, this.#count, true);
-    return { bytes: new Uint8Array(this.#view.buffer, 0, this.#length), count: this.#count };
+    // Exactly as long as what is in it, so that it can be handed to another thread as a whole.
+    return { bytes: new Uint8Array(this.#view.buffer.slice(0, this.#length)), count: this.#count };
   }
 
   #begin(status: number, mask: number, text: number): void {
