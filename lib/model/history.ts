@@ -106,6 +106,48 @@ export const AGGREGATES = [
 ] as const;
 export type Aggregate = (typeof AGGREGATES)[number];
 
+/** Type of an aggregate's results (Part 13 §5.4.2.3); `source` = that of the metric. All but those are numbers here. */
+export type AggregateResult = 'source' | 'Double' | 'Int32' | 'StatusCode';
+
+export const AGGREGATE_RESULTS: Readonly<Record<Aggregate, AggregateResult>> = {
+  Interpolative: 'source',
+  Average: 'Double',
+  TimeAverage: 'Double',
+  TimeAverage2: 'Double',
+  Total: 'Double',
+  Total2: 'Double',
+  Minimum: 'source',
+  Maximum: 'source',
+  MinimumActualTime: 'source',
+  MaximumActualTime: 'source',
+  Range: 'source',
+  Minimum2: 'source',
+  Maximum2: 'source',
+  MinimumActualTime2: 'source',
+  MaximumActualTime2: 'source',
+  Range2: 'source',
+  Count: 'Int32',
+  NumberOfTransitions: 'Int32',
+  DurationInStateZero: 'Double',
+  DurationInStateNonZero: 'Double',
+  Start: 'source',
+  End: 'source',
+  Delta: 'source',
+  StartBound: 'source',
+  EndBound: 'source',
+  DeltaBounds: 'source',
+  DurationGood: 'Double',
+  DurationBad: 'Double',
+  PercentGood: 'Double',
+  PercentBad: 'Double',
+  WorstQuality: 'StatusCode',
+  WorstQuality2: 'StatusCode',
+  StandardDeviationSample: 'Double',
+  VarianceSample: 'Double',
+  StandardDeviationPopulation: 'Double',
+  VariancePopulation: 'Double',
+};
+
 /** How doubtful values count (Part 13 §4.2.1.2, AggregateConfiguration). */
 export interface AggregateConfiguration {
   readonly treatUncertainAsBad: boolean;

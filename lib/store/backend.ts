@@ -169,6 +169,8 @@ export interface StoredHistoryPage {
   readonly columns: SampleColumns;
   /** When each value was replaced, ms UTC; only for `modified`. */
   readonly modifiedAt?: Float64Array;
+  /** What the numbers are in OPC UA if they are no doubles: counts, or status codes. */
+  readonly valueType?: 'Int32' | 'StatusCode';
   readonly next?: HistoryRequest;
 }
 

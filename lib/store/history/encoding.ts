@@ -12,9 +12,11 @@ const HAS_STATUS = 0x02;
 const HAS_SOURCE_TIME = 0x04;
 /** Built-in types of a Variant (Part 6 §5.1.2). */
 const TYPE_BOOLEAN = 1;
+const TYPE_INT32 = 6;
 const TYPE_INT64 = 8;
 const TYPE_DOUBLE = 11;
 const TYPE_STRING = 12;
+const TYPE_STATUS_CODE = 19;
 
 /** From 1601-01-01 to 1970-01-01, ms. */
 const EPOCH_DIFFERENCE = 11_644_473_600_000;
@@ -44,6 +46,22 @@ export class DataValueWriter {
     this.#view.setUint8(this.#length, TYPE_DOUBLE);
     this.#view.setFloat64(this.#length + 1, value, true);
     this.#length += 9;
+    this.#end(time, status);
+  }
+
+  int32(time: number, status: number, value: number): void {
+    this.#begin(status, HAS_VALUE, 0);
+    this.#view.setUint8(this.#length, TYPE_INT32);
+    this.#view.setInt32(this.#length + 1, value, true);
+    this.#length += 5;
+    this.#end(time, status);
+  }
+
+  statusCode(time: number, status: number, value: number): void {
+    this.#begin(status, HAS_VALUE, 0);
+    this.#view.setUint8(this.#length, TYPE_STATUS_CODE);
+    this.#view.setUint32(this.#length + 1, value, true);
+    this.#length += 5;
     this.#end(time, status);
   }
 
@@ -101,7 +119,7 @@ export class DataValueWriter {
     // Ticks need 57 bits: more than a double holds, so both halves are computed apart.
     const milliseconds = time + EPOCH_DIFFERENCE;
     const high = Math.floor(milliseconds / TWO_POW_32);
-    const low = (milliseconds - high * TWO_POW_32) * TICKS_PER_MILLISECOND;
+    const low = Math.round((milliseconds - high * TWO_POW_32) * TICKS_PER_MILLISECOND);
     const carry = Math.floor(low / TWO_POW_32);
     this.#view.setUint32(this.#length, low - carry * TWO_POW_32, true);
     this.#view.setUint32(this.#length + 4, high * TICKS_PER_MILLISECOND + carry, true);
@@ -131,7 +149,9 @@ export function encodePage(page: StoredHistoryPage, encoding: HistoryEncoding): 
     const code = status[index] as number;
     switch ((flags[index] as number) & SampleFlag.TypeMask) {
       case ValueType.Double:
-        writer.double(at, code, values[index] as number);
+        if (page.valueType === 'Int32') writer.int32(at, code, values[index] as number);
+        else if (page.valueType === 'StatusCode') writer.statusCode(at, code, values[index] as number);
+        else writer.double(at, code, values[index] as number);
         break;
       case ValueType.Int64:
         writer.int64(at, code, integers[index] as bigint);

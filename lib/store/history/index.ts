@@ -3,20 +3,26 @@
  * backend. Pure functions of rows and request; nothing is kept between calls.
  */
 import type { StoredHistoryPage, StoredHistoryRequest } from '../backend';
+import { readAtTime } from './at-time';
+import { readProcessed } from './processed';
 import { readModified, readRaw } from './raw';
 import type { HistoryRows } from './rows';
 
 export { encodePage } from './encoding';
 
-/** Answers a checked request (see history-request.ts). */
-export function answerHistory(rows: HistoryRows, { metric, request }: StoredHistoryRequest): StoredHistoryPage {
+/** Answers a checked request. */
+export function answerHistory(
+  rows: HistoryRows,
+  { metric, dataType, request }: StoredHistoryRequest,
+): StoredHistoryPage {
   switch (request.kind) {
     case 'raw':
       return readRaw(rows, metric, request);
     case 'modified':
       return readModified(rows, metric, request);
     case 'at-time':
+      return readAtTime(rows, metric, dataType, request);
     case 'processed':
-      throw new RangeError(`${request.kind} is not there yet`);
+      return readProcessed(rows, metric, dataType, request);
   }
 }
