@@ -9,6 +9,7 @@ import { readModified, readRaw } from './raw';
 import type { HistoryRows } from './rows';
 
 export { encodePage } from './encoding';
+export type { HistoryRows, ModifiedColumns } from './rows';
 
 /** Answers a checked request. */
 export function answerHistory(
