@@ -123,7 +123,7 @@ export class GatewayStore {
       backend,
       clock,
       metric: (target) => this.#devices.get(target.devEui, target.metric),
-      pending: () => this.#pending.samples,
+      isWaiting: (metric) => this.#pending.holds(metric),
       settled: () => this.#keeper.settled(),
     });
     this.inventory = {

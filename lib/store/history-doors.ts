@@ -1,6 +1,7 @@
 import {
   type Clock,
   type EncodedHistoryPage,
+  HISTORY_STATUS,
   type HistoryEncoding,
   type HistoryPage,
   type HistoryRequest,
@@ -9,7 +10,8 @@ import {
   wait,
 } from '../model';
 import type { StorageBackend, StoredHistoryRequest } from './backend';
-import { integersOf, originOfFlags, SampleFlag, valueAt } from './columns';
+import { integersOf, originOfFlags, type SampleColumns, SampleFlag, valueAt } from './columns';
+import { checkHistoryRequest } from './history-requests';
 import type { MetricRecord } from './metric-record';
 
 /** How long a read waits for what was accepted before it and is not written yet, ms. */
@@ -19,9 +21,9 @@ export interface HistoryDoorsDependencies {
   readonly backend: StorageBackend;
   readonly clock: Clock;
   metric(target: HistoryTarget): MetricRecord | undefined;
-  /** Samples that wait for being written. */
-  pending(): number;
-  /** Settled when all of them are. */
+  /** Whether samples of a metric (its number) wait for being written. */
+  isWaiting(metric: number): boolean;
+  /** Settled when all that waits now is written. */
   settled(): Promise<void>;
 }
 
@@ -33,46 +35,70 @@ export class HistoryDoors {
     this.#deps = deps;
   }
 
+  /**
+   * A page as values.
+   * @throws InvalidInputError, StorageError
+   */
   async read(request: HistoryRequest, signal?: AbortSignal): Promise<HistoryPage> {
-    const stored = await this.#stored(request);
+    const stored = await this.#stored(request, signal);
     if (stored === undefined) return { values: [] };
     const { columns, modifiedAt, next } = await this.#deps.backend.readHistory(stored, signal);
-    const integers = integersOf(columns);
-    const values: HistoryValue[] = [];
-    for (let index = 0; index < columns.length; index++) {
-      const flags = columns.flags[index] ?? 0;
-      values.push({
-        time: columns.time[index] ?? 0,
-        value: valueAt(columns, integers, index),
-        status: columns.status[index] ?? 0,
-        ...(request.kind === 'raw' || request.kind === 'modified' ? { origin: originOfFlags(flags) } : {}),
-        ...((flags & SampleFlag.Corrected) === 0 ? {} : { corrected: true }),
-        ...(modifiedAt === undefined ? {} : { modifiedAt: modifiedAt[index] ?? 0 }),
-      });
-    }
-    return { values, ...(next === undefined ? {} : { next }) };
+    return { values: valuesOf(request, columns, modifiedAt), ...(next === undefined ? {} : { next }) };
   }
 
+  /**
+   * A page as OPC UA sends it.
+   * @throws InvalidInputError, StorageError
+   */
   async readEncoded(
     request: HistoryRequest,
     encoding: HistoryEncoding,
     signal?: AbortSignal,
   ): Promise<EncodedHistoryPage> {
-    const stored = await this.#stored(request);
-    if (stored === undefined) return { bytes: new Uint8Array(4), count: 0 };
+    const stored = await this.#stored(request, signal);
+    if (stored === undefined) return nothing();
     return this.#deps.backend.readEncodedHistory(stored, encoding, signal);
   }
 
-  /** The question with the number of its metric, when what waits is written. */
-  async #stored(request: HistoryRequest): Promise<StoredHistoryRequest | undefined> {
-    const { clock, metric, pending, settled } = this.#deps;
-    const record = metric(request);
+  /** The question with the number of its metric, when what waits is written. `undefined` = nothing was ever stored. */
+  async #stored(request: HistoryRequest, signal: AbortSignal | undefined): Promise<StoredHistoryRequest | undefined> {
+    checkHistoryRequest(request);
+    const record = this.#deps.metric(request);
     if (record === undefined) return undefined;
-    if (pending() > 0) {
-      const flushed = new AbortController();
-      await Promise.race([settled().then(() => flushed.abort()), wait(clock, FLUSH_TIMEOUT, flushed.signal)]);
-      flushed.abort();
-    }
+    // Whatever is asked, neighbours of the range matter too: what waits of the metric is written first.
+    if (this.#deps.isWaiting(record.id)) await this.#flush(signal);
+    // Its number may have become another one meanwhile, when the storage was opened.
     return { metric: record.id, dataType: record.definition.dataType, request };
   }
+
+  /** Waits for what was accepted before, but not for a slow disk. */
+  async #flush(signal: AbortSignal | undefined): Promise<void> {
+    const { clock } = this.#deps;
+    const flushed = new AbortController();
+    const wanted = signal === undefined ? flushed.signal : AbortSignal.any([flushed.signal, signal]);
+    await Promise.race([this.#deps.settled(), wait(clock, FLUSH_TIMEOUT, wanted)]);
+    flushed.abort();
+  }
+}
+
+function valuesOf(request: HistoryRequest, columns: SampleColumns, modifiedAt?: Float64Array): HistoryValue[] {
+  const integers = integersOf(columns);
+  const areStored = request.kind === 'raw' || request.kind === 'modified';
+  return Array.from({ length: columns.length }, (_, index): HistoryValue => {
+    const flags = columns.flags[index] ?? 0;
+    const status = columns.status[index] ?? 0;
+    return {
+      time: columns.time[index] ?? 0,
+      value: valueAt(columns, integers, index),
+      status,
+      ...(areStored && status !== HISTORY_STATUS.BadBoundNotFound ? { origin: originOfFlags(flags) } : {}),
+      ...((flags & SampleFlag.Corrected) === 0 ? {} : { corrected: true }),
+      ...(modifiedAt === undefined ? {} : { modifiedAt: modifiedAt[index] ?? 0 }),
+    };
+  });
+}
+
+/** The empty array of DataValues. */
+function nothing(): EncodedHistoryPage {
+  return { bytes: new Uint8Array(4), count: 0 };
 }

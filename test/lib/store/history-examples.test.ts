@@ -151,7 +151,7 @@ function parse(text: string): Expected {
   const [value = '', letters = ''] = result.includes(':') ? result.split(':') : ['', result];
   const code = CODES[letters.slice(0, 1)];
   assert.ok(code !== undefined, text);
-  const bits = [...letters.slice(1)].reduce((sum, letter) => sum | (BITS[letter] ?? 0), 0);
+  const bits = Array.from(letters.slice(1)).reduce((sum, letter) => sum | (BITS[letter] ?? 0), 0);
   return {
     at: at === undefined ? undefined : Number(at),
     value: value === '' ? undefined : Number(value),
