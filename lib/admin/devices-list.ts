@@ -1,20 +1,8 @@
 import { z } from 'zod';
-import { type ApplicationId, type DevEui, parseApplicationId, type Quality, qualityClass } from '../model';
+import { type ApplicationId, type DevEui, type Quality, qualityClass } from '../model';
 import type { AdministrationStore } from './dependencies';
 import { compareBy, listFields, type Page } from './payload';
-
-export const applicationField = z
-  .unknown()
-  .optional()
-  .transform((value, context): ApplicationId | undefined => {
-    if (value === undefined || value === null || value === '') return undefined;
-    try {
-      return parseApplicationId(value, 'payload.applicationId');
-    } catch {
-      context.addIssue({ code: 'custom', message: 'it is the id of an application, a UUID' });
-      return z.NEVER;
-    }
-  });
+import { applicationField } from './targets';
 
 export const devicesPayload = z.strictObject({
   ...listFields(['name', 'devEui', 'application', 'profile', 'lastSeenAt', 'state']),

@@ -1,6 +1,22 @@
-/** Use cases behind the dashboard and the gateway-admin node: one contract of topics, payloads and answers. */
+/** Use cases behind dashboard, gateway-admin and the questions to metric-store: one contract of topics, payloads and answers. */
 export { Administration, type Answer } from './administration';
-export type { AdministrationDependencies, AdministrationStore, Freshness, ReportedConnection } from './dependencies';
+export type { Backup, DatabaseState } from './database';
+export type {
+  AdministrationDependencies,
+  AdministrationStore,
+  Freshness,
+  OutputFolders,
+  ReportedConnection,
+  Retention,
+} from './dependencies';
 export type { DeviceList, DeviceRow } from './devices-list';
+export type { ExportFormat } from './export-formats';
+export type { HistoryExport } from './history-export';
+export type { HistoryAnswer } from './history-queries';
+export type { HistoryRow } from './history-rows';
+export { type EntryList, eventEntry, type ListedEntry } from './journals';
+export type { OutputFile } from './output-files';
+export { isQueryTopic, pagingOf, questionOf } from './questions';
 export type { GatewayStatus, Verdict } from './status';
+export type { LatestReading, LatestValues } from './values-latest';
 export type { ValueList, ValueRow } from './values-list';

@@ -1,22 +1,28 @@
 import { z } from 'zod';
-import { display, InvalidInputError } from '../model';
+import { display, InvalidInputError, isBlank } from '../model';
+
+const CURE = 'Correct the payload; see the help of gateway-admin for what the topic takes.';
 
 /**
  * Reads the payload of a topic. No payload at all is an empty one.
  * @throws InvalidInputError with all faults
  */
 export function parsePayload<T>(schema: z.ZodType<T>, payload: unknown): T {
-  const isEmpty = payload === undefined || payload === null || payload === '';
-  const result = schema.safeParse(isEmpty ? {} : payload);
+  const result = schema.safeParse(isBlank(payload) ? {} : payload);
   if (result.success) return result.data;
   throw new InvalidInputError(
     result.error.issues.map((issue) => ({
       field: ['payload', ...issue.path.map(String)].join('.'),
       value: display(valueAt(payload, issue.path)),
       rule: issue.message,
-      cure: 'Correct the payload; see the help of gateway-admin for what the topic takes.',
+      cure: cureOf(issue),
     })),
   );
+}
+
+function cureOf(issue: z.core.$ZodIssue): string {
+  const cure = issue.code === 'custom' ? issue.params?.cure : undefined;
+  return typeof cure === 'string' ? cure : CURE;
 }
 
 function valueAt(root: unknown, path: readonly PropertyKey[]): unknown {
@@ -25,6 +31,25 @@ function valueAt(root: unknown, path: readonly PropertyKey[]): unknown {
       typeof value === 'object' && value !== null ? (value as Record<PropertyKey, unknown>)[step] : undefined,
     root,
   );
+}
+
+/** A field that a parser of the model reads: rule and cure of its faults are those of the payload's. */
+export function parsedField<T>(parse: (value: unknown) => T): z.ZodType<T> {
+  return z.unknown().transform((value, context): T => {
+    try {
+      return parse(value);
+    } catch (error) {
+      if (!(error instanceof InvalidInputError)) throw error;
+      for (const { rule, cure } of error.faults)
+        context.addIssue({ code: 'custom', message: rule, params: { cure }, input: value });
+      return z.NEVER;
+    }
+  });
+}
+
+/** The same where nothing, `null` and an empty text mean that it was left out. */
+export function optionalField<T>(parse: (value: unknown) => T): z.ZodType<T | undefined> {
+  return parsedField((value) => (isBlank(value) ? undefined : parse(value))).optional();
 }
 
 /** Of every list: which part of it, sorted how. */

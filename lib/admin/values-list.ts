@@ -8,28 +8,14 @@ import {
   type MetricDefinition,
   type MetricKey,
   type Origin,
-  parseDevEui,
   QUALITY_CODES,
   type Quality,
   qualityClass,
   qualityCode,
 } from '../model';
 import type { AdministrationStore } from './dependencies';
-import { applicationField } from './devices-list';
 import { compareBy, listFields, type Page } from './payload';
-
-const devEuiField = z
-  .unknown()
-  .optional()
-  .transform((value, context): DevEui | undefined => {
-    if (value === undefined || value === null || value === '') return undefined;
-    try {
-      return parseDevEui(value, 'payload.devEui');
-    } catch {
-      context.addIssue({ code: 'custom', message: 'a DevEUI has 16 hexadecimal digits' });
-      return z.NEVER;
-    }
-  });
+import { applicationField, devEuiField } from './targets';
 
 const QUALITY_FILTERS = ['Good', 'Uncertain', 'Bad', ...Object.keys(QUALITY_CODES)] as const;
 
