@@ -10,10 +10,14 @@ function isFromEnvironment(value: unknown): boolean {
   return typeof value === 'string' && /^\$\{[^}]+\}$/.test(value.trim());
 }
 
-function fieldRule(key: string, values: Record<string, string | number>, holds: (value: string) => boolean): FieldRule {
+function fieldRule(
+  key: string,
+  values: Record<string, string | number>,
+  holds: (text: string, value: unknown) => boolean,
+): FieldRule {
   const rule = (value: unknown): boolean | string => {
     const text = typeof value === 'number' || typeof value === 'string' ? String(value).trim() : '';
-    return isFromEnvironment(text) || holds(text) || RED._(`${COMMON_TEXTS}.rule.${key}`, values);
+    return isFromEnvironment(text) || holds(text, value) || RED._(`${COMMON_TEXTS}.rule.${key}`, values);
   };
   // The editor takes a text as the reason; the published type does not know that yet.
   return rule as FieldRule;
@@ -21,10 +25,21 @@ function fieldRule(key: string, values: Record<string, string | number>, holds: 
 
 /** Empty (the default holds) or a number within limits. */
 function numberRule(least: number, most: number): FieldRule {
-  return fieldRule('number', { least, most }, (text) => {
-    const value = Number(text.replace(',', '.'));
-    return text === '' || (Number.isFinite(value) && value >= least && value <= most);
-  });
+  return fieldRule('number', { least, most }, (text) => text === '' || isNumberIn(text, least, most));
+}
+
+/** Empty, 0 (no limit) or a number within limits. */
+function limitRule(least: number, most: number): FieldRule {
+  return fieldRule(
+    'limit',
+    { least, most },
+    (text) => text === '' || isNumberIn(text, 0, 0) || isNumberIn(text, least, most),
+  );
+}
+
+function isNumberIn(text: string, least: number, most: number): boolean {
+  const value = text === '' ? Number.NaN : Number(text.replace(',', '.'));
+  return Number.isFinite(value) && value >= least && value <= most;
 }
 
 /** `http[s]://host[:port]`. */
@@ -42,4 +57,72 @@ function uuidsRule(): FieldRule {
 function endpointsRule(): FieldRule {
   const pair = /^(None|(Basic256|Basic256Sha256|Aes128_Sha256_RsaOaep|Aes256_Sha256_RsaPss)\/(Sign|SignAndEncrypt))$/;
   return fieldRule('endpoints', {}, (text) => text === '' || text.split(',').every((part) => pair.test(part.trim())));
+}
+
+/** A column of numbers in a list of rules for devices and metrics. */
+interface RuleColumn {
+  readonly field: string;
+  /** CSS */
+  readonly width: string;
+  readonly least: number;
+  readonly most: number;
+}
+
+/** A row of such a list: `device` and `metric` (`*` is any), and the numbers of its columns. */
+type RuleRow = { readonly [field: string]: unknown };
+
+function cellText(value: unknown): string {
+  return typeof value === 'string' || typeof value === 'number' ? String(value).trim() : '';
+}
+
+/** Rows of a device or `*`, a metric or `*`, and at least one number, all within the limits of their columns. */
+function rowsRule(columns: readonly RuleColumn[]): FieldRule {
+  const isRow = (row: RuleRow): boolean => {
+    const device = cellText(row.device);
+    return (
+      (device === '' || device === '*' || /^[0-9a-f]{16}$/i.test(device.replace(/[:-]/g, ''))) &&
+      columns.some(({ field }) => cellText(row[field]) !== '') &&
+      columns.every(({ field, least, most }) => {
+        const text = cellText(row[field]);
+        return text === '' || isNumberIn(text, least, most);
+      })
+    );
+  };
+  return fieldRule('rows', {}, (text, value) => text === '' && (!Array.isArray(value) || value.every(isRow)));
+}
+
+/** Makes a list of rules in a form. `text` gives the label of a column, which its fields show while they are empty. */
+function fillRuleList(
+  list: JQuery,
+  columns: readonly RuleColumn[],
+  text: (field: string) => string,
+  rows: readonly RuleRow[],
+): void {
+  const input = (field: string, value: unknown, width: string): JQuery =>
+    $('<input/>', { type: 'text', 'data-field': field, placeholder: text(field), 'aria-label': text(field) })
+      .css({ width, marginRight: '6px' })
+      .val(cellText(value));
+  list.css({ minHeight: '120px' }).editableList({
+    addItem(container, _index, row: RuleRow) {
+      container.append(
+        input('device', row.device ?? '*', '38%'),
+        input('metric', row.metric ?? '*', '26%'),
+        ...columns.map(({ field, width }) => input(field, row[field], width)),
+      );
+    },
+    removable: true,
+    sortable: true,
+  });
+  for (const row of rows) list.editableList('addItem', row);
+}
+
+/** What a list of rules says now. */
+function readRuleList<Field extends string>(list: JQuery, fields: readonly Field[]): Record<Field, string>[] {
+  return list
+    .editableList('items')
+    .toArray()
+    .map((item: HTMLElement | JQuery) => {
+      const value = (name: string): string => String($(item).find(`[data-field=${name}]`).val() ?? '').trim();
+      return Object.fromEntries(fields.map((field) => [field, value(field)])) as Record<Field, string>;
+    });
 }

@@ -1,8 +1,9 @@
 /** What the configuration nodes offer to the nodes that name them. */
 import type { Node } from 'node-red';
+import type { OutputFolders } from '../../lib/admin';
 import type { ChirpstackConnection } from '../../lib/chirpstack';
 import type { ConnectionHealth } from '../../lib/model';
-import type { GatewayStore } from '../../lib/store';
+import type { GatewayStore, StoreSettings } from '../../lib/store';
 
 /** A connection and how it does, as the poller last reported it. */
 export interface ReportedConnection {
@@ -13,6 +14,9 @@ export interface ReportedConnection {
 /** The gateway's memory: the store, and the last known state of everything that works on it. */
 export interface DatabaseService {
   readonly store: GatewayStore;
+  readonly settings: StoreSettings;
+  /** Where exports and backups go. */
+  readonly folders: OutputFolders;
   /** Settled when the store has loaded what it knew; never rejects. */
   readonly opened: Promise<void>;
   /** By Node-RED id of the chirpstack-connection. */

@@ -1,8 +1,8 @@
 import type { Node, NodeAPI, NodeDef } from 'node-red';
-import { Administration } from '../../lib/admin';
-import { systemClock } from '../../lib/model';
+import { administrationOf, userOf } from '../common/administration';
 import { reportMissing } from '../common/configuration';
 import { onInput } from '../common/input';
+import { onClose } from '../common/lifecycle';
 import { redLogger } from '../common/red-logger';
 import { isDatabaseNode } from '../common/services';
 
@@ -19,24 +19,12 @@ const init = (RED: NodeAPI): void => {
       reportMissing(RED, this, logger, 'database', 'Choose a gateway-database and correct what its log says.');
       return;
     }
-    const { service } = databaseNode;
-    const administration = new Administration({
-      store: service.store,
-      connections: () => [...service.connections.values()],
-      freshness: () => service.freshness?.() ?? { fresh: 0, stale: 0, dead: 0 },
-      opcua: () => service.opcua?.(),
-      clock: systemClock,
-      logger,
-    });
+    const administration = administrationOf(databaseNode.service, logger);
     onInput(this, async (message, send) => {
-      const user = (message as { _client?: { user?: { userId?: unknown } } })._client?.user?.userId;
-      const answer = await administration.handle(
-        message.topic ?? '',
-        message.payload,
-        typeof user === 'string' ? user : undefined,
-      );
+      const answer = await administration.handle(message.topic ?? '', message.payload, userOf(message));
       send({ ...message, payload: answer });
     });
+    onClose(this, () => administration.close());
   }
   RED.nodes.registerType('gateway-admin', AdminNode);
 };

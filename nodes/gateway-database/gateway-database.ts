@@ -1,4 +1,4 @@
-import { isAbsolute, join } from 'node:path';
+import { isAbsolute, join, resolve } from 'node:path';
 import type { NodeAPI, NodeDef } from 'node-red';
 import { errorText, systemClock } from '../../lib/model';
 import { GatewayStore, parseStoreSettings } from '../../lib/store';
@@ -12,19 +12,22 @@ interface Properties extends NodeDef {
   /** Relative paths are inside Node-RED's user folder. */
   file: string;
   retentionDays: string;
+  /** Retention and dead-band of devices and metrics. */
+  rules: unknown;
+  maximumSizeMegabytes: string;
+  eventDays: string;
+  auditDays: string;
+  commandDays: string;
 }
 
 const init = (RED: NodeAPI): void => {
   function DatabaseNode(this: GatewayDatabaseNode, properties: Properties): void {
     RED.nodes.createNode(this, properties);
     const logger = redLogger(RED, this, 'store');
+    const userFolder = resolve(RED.settings.userDir ?? process.cwd());
     const settings = configure(RED, this, logger, () => {
       const file = properties.file?.trim() || 'lorua.db';
-      return parseStoreSettings({
-        backend: properties.backend,
-        file: isAbsolute(file) ? file : join(RED.settings.userDir ?? process.cwd(), file),
-        retentionDays: properties.retentionDays,
-      });
+      return parseStoreSettings({ ...properties, file: isAbsolute(file) ? file : join(userFolder, file) });
     });
     if (settings === undefined) return;
     const store = GatewayStore.create(settings, { clock: systemClock, logger });
@@ -33,6 +36,8 @@ const init = (RED: NodeAPI): void => {
     });
     const service: DatabaseService = {
       store,
+      settings,
+      folders: { exports: join(userFolder, 'exports'), backups: join(userFolder, 'backups') },
       opened,
       connections: new Map(),
       freshness: undefined,

@@ -13,7 +13,7 @@ RED.nodes.registerType<StoreProperties & import('node-red').EditorNodeProperties
     sendRestored: { value: true },
   },
   inputs: 1,
-  outputs: 1,
+  outputs: 2,
   icon: 'metric-store.svg',
   paletteLabel() {
     return this._('metric-store.palette');
@@ -21,8 +21,8 @@ RED.nodes.registerType<StoreProperties & import('node-red').EditorNodeProperties
   inputLabels() {
     return this._('metric-store.input.readings');
   },
-  outputLabels() {
-    return this._('metric-store.output.readings');
+  outputLabels(index) {
+    return this._(`metric-store.output.${['readings', 'answers'][index]}`);
   },
   label() {
     return this.name || this._('metric-store.palette');

@@ -1,14 +1,18 @@
-import type { Node, NodeAPI, NodeDef } from 'node-red';
+import type { Node, NodeAPI, NodeDef, NodeMessageInFlow } from 'node-red';
+import { eventEntry, isQueryTopic, pagingOf, questionOf } from '../../lib/admin';
 import {
+  deviceEventFromMessage,
   faultText,
+  InvalidInputError,
   parseReadingMessage,
   type Reading,
   readingMessage,
   type StoreHealth,
   systemClock,
 } from '../../lib/model';
+import { administrationOf, userOf } from '../common/administration';
 import { configure, reportMissing } from '../common/configuration';
-import { onInput, reportFault } from '../common/input';
+import { onInput, reportFault, type Send } from '../common/input';
 import { onClose, onFlowsStarted } from '../common/lifecycle';
 import { parseSwitch } from '../common/properties';
 import { redLogger } from '../common/red-logger';
@@ -44,6 +48,7 @@ const init = (RED: NodeAPI): void => {
       return;
     }
     const { store, opened } = databaseNode.service;
+    const administration = administrationOf(databaseNode.service, logger);
     const status = new StatusReporter(this);
     const stopListening = store.onHealth((health) => showHealth(status, health));
     showHealth(status, store.health());
@@ -56,21 +61,41 @@ const init = (RED: NodeAPI): void => {
     };
     if (sendRestored) onFlowsStarted(RED, this, () => void opened.then(() => restore(store.restored(), 0)));
 
-    onInput(this, async (message, send) => {
+    /** Answers at the second output; flows that were made before there was one go on without. */
+    const answer = async (topic: string, message: NodeMessageInFlow, send: Send): Promise<void> => {
+      const question = questionOf(message.payload);
+      if (question === undefined) return;
+      const answered = await administration.handle(topic, question.payload, userOf(message));
+      if (!answered.ok) throw new InvalidInputError(answered.errors);
+      const { result } = answered;
+      // An answer that was wired back still says where its own page goes on.
+      const { next: _, ...kept } = message as NodeMessageInFlow & { next?: unknown };
+      send([null, { ...kept, ...pagingOf(result), payload: result }]);
+    };
+    const keep = (message: NodeMessageInFlow, send: Send): void => {
       const { reading, faults } = parseReadingMessage(message, systemClock);
       for (const fault of faults) reportFault(this, faultText(fault), message);
-      // What was known before must be loaded, or a replayed event would look new.
-      await opened;
       const accepted = store.accept(reading);
       if (accepted === undefined) return;
       for (const fault of accepted.faults) reportFault(this, faultText(fault), message);
       const stored = readingMessage(accepted.reading, message);
       stored.previous = accepted.previous;
       send(stored);
+    };
+    onInput(this, async (message, send) => {
+      // What was known before must be loaded, or a replayed event would look new.
+      await opened;
+      const { topic } = message;
+      if (isQueryTopic(topic)) return answer(topic, message, send);
+      if (topic === 'device-event') {
+        store.record(eventEntry(deviceEventFromMessage(message)));
+        send(message);
+      } else keep(message, send);
     });
     onClose(this, async () => {
       closed = true;
       stopListening();
+      await administration.close();
     });
   }
   RED.nodes.registerType('metric-store', StoreNode);

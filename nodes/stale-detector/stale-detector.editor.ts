@@ -1,10 +1,10 @@
-interface ThresholdRuleProperties {
+type ThresholdRuleProperties = {
   /** DevEUI or `*` */
   device: string;
   /** metric key or `*` */
   metric: string;
   seconds: string;
-}
+};
 
 interface StaleDetectorProperties {
   name: string;
@@ -15,6 +15,8 @@ interface StaleDetectorProperties {
   rules: ThresholdRuleProperties[];
 }
 
+const THRESHOLDS = [{ field: 'seconds', width: '14%', least: 1, most: 31_536_000 }];
+
 RED.nodes.registerType<StaleDetectorProperties & import('node-red').EditorNodeProperties>('stale-detector', {
   category: 'lorua',
   color: '#C7D8C6',
@@ -24,7 +26,7 @@ RED.nodes.registerType<StaleDetectorProperties & import('node-red').EditorNodePr
     intervals: { value: '3', validate: numberRule(1, 100) },
     staleAfter: { value: '', validate: numberRule(1, 31536000) },
     deadFactor: { value: '10', validate: numberRule(1, 1000) },
-    rules: { value: [] },
+    rules: { value: [], validate: rowsRule(THRESHOLDS) },
   },
   inputs: 1,
   outputs: 1,
@@ -46,32 +48,9 @@ RED.nodes.registerType<StaleDetectorProperties & import('node-red').EditorNodePr
   },
   oneditprepare() {
     const text = (key: string): string => this._(`stale-detector.label.${key}`);
-    const field = (name: keyof ThresholdRuleProperties, value: string, width: string): JQuery =>
-      $('<input/>', { type: 'text', 'data-field': name, placeholder: text(name), 'aria-label': text(name) })
-        .css({ width, marginRight: '6px' })
-        .val(value);
-    $('#node-input-rules-container')
-      .css({ minHeight: '120px' })
-      .editableList({
-        addItem(container, _index, rule: Partial<ThresholdRuleProperties>) {
-          container.append(
-            field('device', rule.device ?? '*', '42%'),
-            field('metric', rule.metric ?? '*', '34%'),
-            field('seconds', rule.seconds ?? '', '14%'),
-          );
-        },
-        removable: true,
-        sortable: true,
-      });
-    for (const rule of this.rules ?? []) $('#node-input-rules-container').editableList('addItem', rule);
+    fillRuleList($('#node-input-rules-container'), THRESHOLDS, text, this.rules ?? []);
   },
   oneditsave() {
-    this.rules = $('#node-input-rules-container')
-      .editableList('items')
-      .toArray()
-      .map((item: HTMLElement | JQuery) => {
-        const value = (name: string): string => String($(item).find(`[data-field=${name}]`).val() ?? '').trim();
-        return { device: value('device'), metric: value('metric'), seconds: value('seconds') };
-      });
+    this.rules = readRuleList($('#node-input-rules-container'), ['device', 'metric', 'seconds']);
   },
 });
