@@ -78,6 +78,14 @@ export function originOfFlags(flags: number): Origin {
   return ORIGINS[(flags >> SampleFlag.OriginShift) & SampleFlag.OriginMask] ?? 'flow';
 }
 
+/** Flags of a gap: no value, and no event stands behind it. See gaps.ts. */
+export const GAP_FLAGS = sampleFlags(undefined, 'stale', false);
+
+/** Whether flags are those of a gap. */
+export function isGap(flags: number): boolean {
+  return (flags & (SampleFlag.TypeMask | (SampleFlag.OriginMask << SampleFlag.OriginShift))) === GAP_FLAGS;
+}
+
 /** The value at one place. `integers` must be a BigInt64Array over the memory of `columns.values`. */
 export function valueAt(columns: SampleColumns, integers: BigInt64Array, index: number): MetricValue | undefined {
   const type = (columns.flags[index] ?? 0) & SampleFlag.TypeMask;

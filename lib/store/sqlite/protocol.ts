@@ -1,14 +1,38 @@
 /** What the main thread and a worker say to each other. */
-import type { PruneResult, PruneSlice, StoredRange, StoredState, WriteBatch } from '../backend';
-import type { SampleColumns } from '../columns';
+import type { EncodedHistoryPage, HistoryEncoding } from '../../model';
+import type {
+  DurableBatch,
+  JournalEntry,
+  JournalQuery,
+  PruneResult,
+  PruneSlice,
+  RecordPruneSlice,
+  RecordQuery,
+  StorageStatistics,
+  StoredHistoryPage,
+  StoredHistoryRequest,
+  StoredRecord,
+  StoredState,
+  WriteBatch,
+} from '../backend';
 import type { FailureRecord } from './failure';
 
 /** Calls of a worker: arguments and result by name. */
 export interface WorkerCalls {
   open: { argument: { replaceDamaged: boolean; now: number }; result: StoredState };
   write: { argument: WriteBatch; result: undefined };
+  commit: { argument: DurableBatch; result: undefined };
   prune: { argument: PruneSlice; result: PruneResult };
-  readHistory: { argument: StoredRange; result: SampleColumns };
+  pruneRecords: { argument: RecordPruneSlice; result: number };
+  readHistory: { argument: StoredHistoryRequest; result: StoredHistoryPage };
+  readEncodedHistory: {
+    argument: { request: StoredHistoryRequest; encoding: HistoryEncoding };
+    result: EncodedHistoryPage;
+  };
+  readRecords: { argument: RecordQuery; result: readonly StoredRecord[] };
+  readJournal: { argument: JournalQuery; result: readonly JournalEntry[] };
+  statistics: { argument: undefined; result: StorageStatistics };
+  backup: { argument: { target: string }; result: undefined };
   close: { argument: { clean: boolean }; result: undefined };
 }
 
@@ -21,6 +45,8 @@ export type WorkerRequest = {
 export type WorkerAnswer = { id: number; result: unknown } | { id: number; failure: FailureRecord };
 
 export interface WorkerData {
-  readonly role: 'writer' | 'reader';
+  readonly role: 'writer' | 'reader' | 'backup';
   readonly file: string;
+  /** One 32-bit integer that both sides see: id of the request whose answer nobody waits for any more. */
+  readonly cancelled: SharedArrayBuffer;
 }

@@ -61,6 +61,99 @@ export const MIGRATIONS: readonly string[] = [
     value TEXT NOT NULL
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- Values that a correction took the place of, as they were in history; \`number\` counts those of one instant from 1.
+  CREATE TABLE modified_history (
+    metric_id   INTEGER NOT NULL,
+    time        INTEGER NOT NULL,
+    number      INTEGER NOT NULL,
+    modified_at INTEGER NOT NULL,
+    status      INTEGER NOT NULL,
+    flags       INTEGER NOT NULL,
+    value       ANY,
+    PRIMARY KEY (metric_id, time, number)
+  ) STRICT, WITHOUT ROWID;
+
+  -- Metrics whose newest row of history is a gap: nothing is known since then.
+  CREATE TABLE open_gaps (
+    metric_id INTEGER PRIMARY KEY,
+    time      INTEGER NOT NULL
+  ) STRICT;
+
+  -- Commands, alarms and users in their present state. ended_at is set once a final state is reached; body is JSON.
+  CREATE TABLE commands (
+    id         TEXT PRIMARY KEY,
+    dev_eui    TEXT,
+    state      TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    changed_at INTEGER NOT NULL,
+    ended_at   INTEGER,
+    body       TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX commands_by_creation ON commands (created_at, id);
+  CREATE INDEX commands_by_device ON commands (dev_eui, created_at, id) WHERE dev_eui IS NOT NULL;
+  CREATE INDEX commands_by_state ON commands (state, created_at, id);
+  CREATE INDEX commands_open ON commands (created_at, id) WHERE ended_at IS NULL;
+  CREATE INDEX commands_by_end ON commands (ended_at) WHERE ended_at IS NOT NULL;
+
+  CREATE TABLE alarms (
+    id         TEXT PRIMARY KEY,
+    dev_eui    TEXT,
+    state      TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    changed_at INTEGER NOT NULL,
+    ended_at   INTEGER,
+    body       TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX alarms_by_creation ON alarms (created_at, id);
+  CREATE INDEX alarms_by_device ON alarms (dev_eui, created_at, id) WHERE dev_eui IS NOT NULL;
+  CREATE INDEX alarms_by_state ON alarms (state, created_at, id);
+  CREATE INDEX alarms_open ON alarms (created_at, id) WHERE ended_at IS NULL;
+  CREATE INDEX alarms_by_end ON alarms (ended_at) WHERE ended_at IS NOT NULL;
+
+  CREATE TABLE users (
+    id         TEXT PRIMARY KEY,
+    dev_eui    TEXT,
+    state      TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    changed_at INTEGER NOT NULL,
+    ended_at   INTEGER,
+    body       TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX users_by_creation ON users (created_at, id);
+
+  -- Journals: what happened to devices and alarms; who did what. A sequence is never given twice. The same event of
+  -- ChirpStack (its id and type) is there once.
+  CREATE TABLE events (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    time     INTEGER NOT NULL,
+    type     TEXT NOT NULL,
+    dev_eui  TEXT,
+    user     TEXT,
+    event_id TEXT,
+    body     TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX events_by_time ON events (time);
+  CREATE INDEX events_by_type ON events (type, time);
+  CREATE INDEX events_by_device ON events (dev_eui, time) WHERE dev_eui IS NOT NULL;
+  CREATE INDEX events_by_user ON events (user, time) WHERE user IS NOT NULL;
+  CREATE UNIQUE INDEX events_once ON events (event_id, type) WHERE event_id IS NOT NULL;
+
+  CREATE TABLE audit (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    time     INTEGER NOT NULL,
+    type     TEXT NOT NULL,
+    dev_eui  TEXT,
+    user     TEXT,
+    event_id TEXT,
+    body     TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX audit_by_time ON audit (time);
+  CREATE INDEX audit_by_type ON audit (type, time);
+  CREATE INDEX audit_by_device ON audit (dev_eui, time) WHERE dev_eui IS NOT NULL;
+  CREATE INDEX audit_by_user ON audit (user, time) WHERE user IS NOT NULL;
+  CREATE UNIQUE INDEX audit_once ON audit (event_id, type) WHERE event_id IS NOT NULL;
+  `,
 ];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;

@@ -16,12 +16,16 @@ interface PendingCall {
  */
 export class WorkerClient {
   readonly #worker: Worker;
+  readonly #cancelled: Int32Array;
   readonly #pending = new Map<number, PendingCall>();
   #nextId = 1;
   #ended: StorageError | undefined;
 
-  constructor(data: WorkerData, script = join(__dirname, 'worker.js')) {
-    this.#worker = new Worker(script, { workerData: data, name: `lorua-database-${data.role}` });
+  constructor(data: Omit<WorkerData, 'cancelled'>, script = join(__dirname, 'worker.js')) {
+    const cancelled = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
+    this.#cancelled = new Int32Array(cancelled);
+    const workerData: WorkerData = { ...data, cancelled };
+    this.#worker = new Worker(script, { workerData, name: `lorua-database-${data.role}` });
     // A call under way keeps the process alive, an idle worker does not.
     this.#worker.unref();
     this.#worker.on('message', (answer: WorkerAnswer) => this.#receive(answer));
@@ -50,6 +54,12 @@ export class WorkerClient {
       this.#worker.ref();
       this.#worker.postMessage({ id, name, argument }, transfer);
     });
+  }
+
+  /** Ends the question to history that is being answered: its call fails. */
+  cancel(): void {
+    const [oldest] = this.#pending.keys();
+    if (oldest !== undefined) Atomics.store(this.#cancelled, 0, oldest);
   }
 
   /** Ends the thread whatever it does. Idempotent. */
