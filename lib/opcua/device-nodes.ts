@@ -165,8 +165,11 @@ export class DeviceNodes {
     for (const live of this.#all()) if (!this.#isIdentity(live)) live.setOutOfService(outOfService, now);
   }
 
-  /** Makes the variable of a metric, or brings it in step with its definition. */
-  define(definition: MetricDefinition, current: CurrentValue | undefined): void {
+  /**
+   * Makes the variable of a metric, or brings it in step with its definition.
+   * @param keepsHistory whether the history of the metric is kept somewhere
+   */
+  define(definition: MetricDefinition, current: CurrentValue | undefined, keepsHistory: boolean): void {
     const known = this.#metrics.get(definition.key);
     if (known !== undefined) {
       if (known.variable.displayName[0]?.text !== definition.name)
@@ -174,6 +177,7 @@ export class DeviceNodes {
       if (definition.dataType !== undefined && known.type === undefined) this.#settle(known, definition.dataType);
     }
     const live = known ?? this.#add(definition.key, definition.name, definition.dataType);
+    this.#factory.setHistorizing(live, keepsHistory);
     if (current?.value !== undefined && live.type !== undefined && current.time > live.time) {
       const value = coerceValue(current.value, live.type as Parameters<typeof coerceValue>[1]);
       const now = this.#factory.now();
@@ -250,6 +254,7 @@ export class DeviceNodes {
 
   #settle(live: LiveVariable, type: ReturnType<typeof dataTypeOf>): void {
     live.settle(type);
+    this.#factory.setHistorizing(live, live.variable.historizing);
     if (this.#announces) this.#factory.announceDataType(live.variable);
   }
 

@@ -11,7 +11,7 @@ export {
 } from './endpoints';
 export { PkiFolderError, PortInUseError } from './errors';
 export { SERVICE_LEVELS } from './gateway-nodes';
-export type { MetricsChange, ModelSource } from './model-source';
+export type { HistorySource, MetricsChange, ModelSource } from './model-source';
 export { GATEWAY_NAMESPACE, MODEL_NAMESPACE } from './object-types';
 export { type ServerLease, ServerRegistry, serverRegistry } from './registry';
 export { type ClientSummary, GatewayServer, type ServerDeps } from './server';

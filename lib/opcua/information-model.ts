@@ -7,15 +7,19 @@ import {
   type DeviceEvent,
   EMPTY_INVENTORY,
   errorText,
+  type HistoryTarget,
   type Inventory,
   type Logger,
+  type MetricDataType,
+  type MetricKey,
   type Reading,
   type Timer,
   type Unsubscribe,
 } from '../model';
 import { ApplicationNodes } from './application-nodes';
 import { DeviceNodes } from './device-nodes';
-import { MergedSources, type MetricsChange, type ModelSource } from './model-source';
+import type { NodeMetric } from './history/service';
+import { type HistorySource, MergedSources, type MetricsChange, type ModelSource } from './model-source';
 import type { NodeFactory } from './node-factory';
 import type { RepeatedEntries } from './repeated';
 import { Slices } from './slices';
@@ -82,6 +86,7 @@ export class InformationModel {
       metrics: () => source.metrics(),
       onMetrics: (listener) => source.onMetrics(listener),
       value: (devEui, key) => source.value(devEui, key),
+      ...(source.history === undefined ? {} : { history: source.history }),
     };
     this.#sources.add(own);
     const stops = [own.onInventory(() => this.#requestSync()), own.onMetrics((change) => this.#metricsChanged(change))];
@@ -97,6 +102,22 @@ export class InformationModel {
   /** Resolves when the address space shows all that the sources have told so far. */
   settled(): Promise<void> {
     return this.#slices.settled();
+  }
+
+  /** The metric that a node shows, by the identifier of the node. */
+  metric(id: string): NodeMetric | undefined {
+    const { devEui, key } = /^(?<devEui>[0-9a-f]{16})\/metric\/(?<key>.+)$/s.exec(id)?.groups ?? {};
+    const live = this.#devices.get(devEui as DevEui)?.metrics.get(key ?? '');
+    if (live === undefined) return undefined;
+    return {
+      target: { devEui: devEui as DevEui, metric: key as MetricKey },
+      dataType: live.type as MetricDataType | undefined,
+    };
+  }
+
+  /** Where the history of a metric is kept, among the sources that are attached now. */
+  history({ devEui, metric }: HistoryTarget): HistorySource | undefined {
+    return this.#sources.history(devEui, metric);
   }
 
   publish(reading: Reading): void {
@@ -154,6 +175,7 @@ export class InformationModel {
         yield;
       } else if (this.#follow(device) || ++step % STEP === 0) yield;
     }
+    const { keepHistory } = this.#sources;
     for (const definition of this.#sources.metrics()) {
       const nodes = this.#devices.get(definition.devEui);
       if (nodes === undefined) continue;
@@ -161,7 +183,7 @@ export class InformationModel {
       // What is shown already goes on by readings: the source is ahead of those that are still on their way here.
       const current =
         catchesUp || !known?.hasValue ? this.#sources.value(definition.devEui, definition.key) : undefined;
-      nodes.define(definition, current);
+      nodes.define(definition, current, keepHistory);
       if (known === undefined || ++step % STEP === 0) yield;
     }
     // Only now, so that a new device is one change and not one for each of its metrics.
@@ -296,11 +318,13 @@ export class InformationModel {
   }
 
   *#define(definitions: MetricsChange['added']): Generator<void> {
+    const { keepHistory } = this.#sources;
     for (const definition of definitions) {
       const nodes = this.#devices.get(definition.devEui);
       if (nodes === undefined) continue;
       const isShown = nodes.metrics.get(definition.key)?.hasValue ?? false;
-      nodes.define(definition, isShown ? undefined : this.#sources.value(definition.devEui, definition.key));
+      const current = isShown ? undefined : this.#sources.value(definition.devEui, definition.key);
+      nodes.define(definition, current, keepHistory);
       yield;
     }
   }

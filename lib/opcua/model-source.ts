@@ -1,9 +1,29 @@
 /** What the address space is made from. The store fits; anything else that knows devices does too. */
-import type { CurrentValue, DevEui, Inventory, MetricDefinition, MetricKey, Unsubscribe } from '../model';
+import type {
+  CurrentValue,
+  DevEui,
+  EncodedHistoryPage,
+  HistoryEncoding,
+  HistoryRequest,
+  Inventory,
+  MetricDefinition,
+  MetricKey,
+  Unsubscribe,
+} from '../model';
 
 export interface MetricsChange {
   readonly added: readonly MetricDefinition[];
   readonly changed: readonly MetricDefinition[];
+}
+
+/** Where the history of metrics is kept. */
+export interface HistorySource {
+  /**
+   * A page of an answer in the form in which it is sent.
+   * @param signal nobody waits for the answer any more
+   * @throws any error: the client is told that the data cannot be had now
+   */
+  readHistory(request: HistoryRequest, encoding: HistoryEncoding, signal: AbortSignal): Promise<EncodedHistoryPage>;
 }
 
 export interface ModelSource {
@@ -16,6 +36,8 @@ export interface ModelSource {
   onMetrics(listener: (change: MetricsChange) => void): Unsubscribe;
   /** What is known of one metric, to be shown when its node is made. */
   value(devEui: DevEui, key: MetricKey): CurrentValue | undefined;
+  /** Absent where no history is kept. */
+  readonly history?: HistorySource;
 }
 
 /** Several sources seen as one. Where two know a device or application, the one attached first is believed. */
@@ -77,5 +99,23 @@ export class MergedSources {
       if (value !== undefined && (newest === undefined || value.time > newest.time)) newest = value;
     }
     return newest;
+  }
+
+  /** Whether any of the sources keeps history. */
+  get keepHistory(): boolean {
+    for (const { history } of this.#sources) if (history !== undefined) return true;
+    return false;
+  }
+
+  /** Where the history of a metric is: with the source that has a value of it, else with the one that has its device. */
+  history(devEui: DevEui, key: MetricKey): HistorySource | undefined {
+    const keeping = [...this.#sources].filter(({ history }) => history !== undefined);
+    const found =
+      keeping.length < 2
+        ? keeping[0]
+        : (keeping.find((source) => source.value(devEui, key) !== undefined) ??
+          keeping.find((source) => source.inventory().devices.has(devEui)) ??
+          keeping[0]);
+    return found?.history;
   }
 }

@@ -1,6 +1,7 @@
 /** Makes nodes with everything said explicitly: access level, rank, type, description, browse name. */
 import type { AddressSpace, LocalizedText, Namespace, NodeId, UAObject, UAObjectType, UAVariable } from 'node-opcua';
 import type { Clock } from '../model';
+import { Historizing } from './history/configuration';
 import type { Library } from './library';
 import { LiveVariable } from './live-variable';
 import { createObjectTypes, GATEWAY_NAMESPACE, MODEL_NAMESPACE, type ObjectTypes, type Unit } from './object-types';
@@ -37,6 +38,7 @@ export class NodeFactory {
   readonly clock: Clock;
   readonly #model: Namespace;
   readonly #gateway: Namespace;
+  readonly #historizing: Historizing;
 
   constructor(library: Library, addressSpace: AddressSpace, clock: Clock) {
     this.library = library;
@@ -46,6 +48,7 @@ export class NodeFactory {
     // The order gives the namespace indices, which careless clients write down.
     this.#model = addressSpace.registerNamespace(MODEL_NAMESPACE);
     this.#gateway = addressSpace.registerNamespace(GATEWAY_NAMESPACE);
+    this.#historizing = new Historizing(library, addressSpace, this.#gateway);
     this.types = createObjectTypes(this.#model, (type, members) => {
       for (const [, specification] of Object.entries(members)) this.#addToType(type, specification);
     });
@@ -109,6 +112,11 @@ export class NodeFactory {
       ...this.#attributes(type),
     });
     return new LiveVariable(this.writer, variable, type, this.now());
+  }
+
+  /** Shows whether the history of a metric is kept. Only numbers with a fraction run from one value to the next. */
+  setHistorizing({ variable, type }: LiveVariable, historizing: boolean): void {
+    this.#historizing.set(variable, historizing, type === undefined ? undefined : type !== 'Double');
   }
 
   /**

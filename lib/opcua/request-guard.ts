@@ -61,7 +61,12 @@ export function guardRequest(library: Library, request: unknown, options: GuardO
   if (request instanceof library.CreateMonitoredItemsRequest)
     for (const { itemToMonitor, requestedParameters } of request.itemsToCreate ?? [])
       guard(requestedParameters, itemToMonitor.nodeId.namespace, itemToMonitor.attributeId);
-  else if (request instanceof library.ModifyMonitoredItemsRequest)
+  else if (request instanceof library.HistoryReadRequest) {
+    // Part 4 §5.11.3.2 wants the request refused as a whole; the library refuses nothing but the value Invalid.
+    const { timestampsToReturn: timestamps, historyReadDetails: details } = request;
+    if (timestamps === library.TimestampsToReturn.Neither && !(details instanceof library.ReadEventDetails))
+      request.timestampsToReturn = library.TimestampsToReturn.Invalid;
+  } else if (request instanceof library.ModifyMonitoredItemsRequest)
     for (const { monitoredItemId, requestedParameters } of request.itemsToModify ?? []) {
       const item = options.findItem(request.subscriptionId, monitoredItemId);
       guard(requestedParameters, item?.namespace ?? 0, item?.attribute ?? value);

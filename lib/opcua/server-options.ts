@@ -2,6 +2,7 @@
 import { isIPv6 } from 'node:net';
 import type { OPCUAServer, OPCUAServerOptions } from 'node-opcua';
 import { endpointText, type SecurityEndpoint } from './endpoints';
+import { HISTORY_PROFILES } from './history/capabilities';
 import type { Library } from './library';
 import type { Pki } from './pki';
 import type { ServerSettings } from './settings';
@@ -15,6 +16,7 @@ const PROFILES = [
   'http://opcfoundation.org/UA-Profile/Server/DataAccess',
   'http://opcfoundation.org/UA-Profile/Server/StandardEventSubscription',
   'http://opcfoundation.org/UA-Profile/Transport/uatcp-uasc-uabinary',
+  ...HISTORY_PROFILES,
 ];
 
 function urlHost(host: string): string {
@@ -80,7 +82,8 @@ export function serverOptions(
       // 0 = each change is delivered; anything else would fold changes that follow closely.
       minSupportedSampleRate: 0,
       maxBrowseContinuationPoints: 100,
-      maxHistoryContinuationPoints: 100,
+      // Continuation points of histories are not kept, so there is no limit to them.
+      maxHistoryContinuationPoints: 0,
       localeIdArray: ['en'],
       serverProfileArray: PROFILES,
       operationLimits: {

@@ -1,5 +1,5 @@
 /** The OPC UA server of the gateway: its life, its security, and what is put into it. */
-import type { OPCUAServer, OPCUAServerOptions } from 'node-opcua';
+import type { AddressSpace, OPCUAServer, OPCUAServerOptions } from 'node-opcua';
 import {
   type Clock,
   type ConnectionHealth,
@@ -16,6 +16,9 @@ import { type ClientEvent, ClientWatch, type ConnectedClient } from './client-ev
 import { endpointText, isWeak } from './endpoints';
 import { listenError } from './errors';
 import { GatewayNodes } from './gateway-nodes';
+import { publishCapabilities } from './history/capabilities';
+import { continuationKey } from './history/continuation-key';
+import { HistoryService } from './history/service';
 import { InformationModel } from './information-model';
 import { type Library, loadLibrary } from './library';
 import { captureLibraryLog } from './library-log';
@@ -53,6 +56,7 @@ interface Running {
   readonly model: InformationModel;
   readonly gateway: GatewayNodes;
   readonly clients: ClientWatch;
+  readonly history: HistoryService;
   readonly releaseLog: () => void;
 }
 
@@ -222,6 +226,7 @@ export class GatewayServer {
       repeated: this.#repeated,
       removedNodesKept: settings.removedNodesKept,
     });
+    const history = await this.#serveHistory(library, server, addressSpace, pki, factory, model);
     const { Variant, DataType } = library;
     addressSpace.rootFolder.objects.server.serviceLevel.bindVariable(
       { get: () => new Variant({ dataType: DataType.Byte, value: gateway.serviceLevel }) },
@@ -243,7 +248,33 @@ export class GatewayServer {
       (count) => gateway.setSessions(count),
     );
     await server.start();
-    return { library, server, pki, model, gateway, clients, releaseLog };
+    return { library, server, pki, model, gateway, clients, history, releaseLog };
+  }
+
+  /** Answers HistoryRead in place of the library, which asks node by node and cannot see a request as a whole. */
+  async #serveHistory(
+    library: Library,
+    server: OPCUAServer,
+    addressSpace: AddressSpace,
+    pki: Pki,
+    factory: NodeFactory,
+    model: InformationModel,
+  ): Promise<HistoryService> {
+    const history = new HistoryService({
+      library,
+      addressSpace,
+      clock: this.#clock,
+      logger: this.#logger,
+      repeated: this.#repeated,
+      key: await continuationKey(pki.folder),
+      maxValuesPerNode: this.settings.maxHistoryValuesPerNode,
+      metric: ({ namespace, value }) =>
+        factory.isPushed(namespace) && typeof value === 'string' ? model.metric(value) : undefined,
+      source: (target) => model.history(target),
+    });
+    server.engine.historyRead = (context, request) => history.read(context, request);
+    publishCapabilities(library, server, this.settings.maxHistoryValuesPerNode);
+    return history;
   }
 
   #announce(duration: number): void {
@@ -288,12 +319,13 @@ export class GatewayServer {
     this.#running = undefined;
     this.#repeated.flush();
     if (running === undefined) return;
-    const { server, pki, model, releaseLog } = running;
+    const { server, pki, model, history, releaseLog } = running;
     for (const entry of this.#sources.values()) {
       entry.detach?.();
       entry.detach = undefined;
     }
     model.close();
+    history.close();
     try {
       await server.shutdown(server.currentSessionCount > 0 ? SHUTDOWN_NOTICE : 0);
     } catch (error) {

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { hostname } from 'node:os';
 import { isAbsolute } from 'node:path';
-import { FaultCollector, REDACTED } from '../model';
+import { FaultCollector, LARGEST_HISTORY_PAGE, REDACTED } from '../model';
 import { parseEndpoints, type SecurityEndpoint } from './endpoints';
 
 /** A host that clients use to reach the server, where it differs from the machine's own name (NAT, containers). */
@@ -32,6 +32,8 @@ export interface ServerLimits {
   /** Items in one CreateMonitoredItems, Modify or Delete call. */
   readonly maxMonitoredItemsPerCall: number;
   readonly maxNodesPerHistoryRead: number;
+  /** Values of one node in the answer to a HistoryRead; the rest follows by continuation points. */
+  readonly maxHistoryValuesPerNode: number;
   /** Bytes of one chunk. Small chunks make small reads cheap; a message may have many. */
   readonly chunkSize: number;
 }
@@ -74,6 +76,7 @@ export const SERVER_DEFAULTS = {
   maxNodesPerCall: 5_000,
   maxMonitoredItemsPerCall: 5_000,
   maxNodesPerHistoryRead: 200,
+  maxHistoryValuesPerNode: 10_000,
   chunkSize: 16_384,
   removedNodesKept: 24 * 3_600_000,
   applicationName: 'Lorua',
@@ -297,6 +300,12 @@ export function parseServerSettings(input: unknown, names: SettingNames = {}): S
       SERVER_DEFAULTS.maxNodesPerHistoryRead,
       1,
       100_000,
+    ),
+    maxHistoryValuesPerNode: reader.integer(
+      'maxHistoryValuesPerNode',
+      SERVER_DEFAULTS.maxHistoryValuesPerNode,
+      1,
+      LARGEST_HISTORY_PAGE,
     ),
     chunkSize: reader.integer('chunkSize', SERVER_DEFAULTS.chunkSize, 8_192, 524_288),
   };

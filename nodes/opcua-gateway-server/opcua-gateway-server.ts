@@ -184,6 +184,9 @@ function modelSource({ store }: DatabaseService): Parameters<GatewayServer['atta
     metrics: () => store.metrics.all(),
     onMetrics: (listener) => store.metrics.onChange(listener),
     value: (devEui, key) => store.values.get(devEui, key),
+    history: {
+      readHistory: (request, encoding, signal) => store.readEncodedHistory(request, encoding, signal),
+    },
   };
 }
 

@@ -1,0 +1,84 @@
+/**
+ * HistoricalDataConfiguration objects (Part 11 §5.2.2): two for all metrics, since histories differ in nothing but
+ * whether values hold until the next one. One per metric, as the library makes them, costs 26 kB each.
+ */
+import type { AddressSpace, Namespace, UAObject, UAVariable } from 'node-opcua';
+import { DEFAULT_AGGREGATE_CONFIGURATION } from '../../model';
+import type { Library } from '../library';
+
+export interface HistoryConfigurations {
+  /** For metrics whose values hold until the next one. */
+  readonly stepped: UAObject;
+  /** For metrics that run from one value to the next. */
+  readonly interpolated: UAObject;
+}
+
+/** Makes both, below no object of their own: they are found from the variables (Part 11 §5.2.4). */
+export function createHistoryConfigurations(
+  library: Library,
+  addressSpace: AddressSpace,
+  namespace: Namespace,
+): HistoryConfigurations {
+  const { DataType } = library;
+  const set = (parent: UAObject, name: string, dataType: number, value: boolean | number): void => {
+    const property = parent.getPropertyByName(name);
+    property?.setValueFromSource({ dataType, value });
+  };
+  const make = (id: string, stepped: boolean): UAObject => {
+    const type = addressSpace.findObjectType('HistoricalDataConfigurationType');
+    if (type === null) throw new Error('the OPC UA library knows no HistoricalDataConfigurationType');
+    const configuration = type.instantiate({
+      namespace,
+      nodeId: `s=${id}`,
+      browseName: { name: 'HA Configuration', namespaceIndex: 0 },
+      optionals: [],
+    });
+    set(configuration, 'Stepped', DataType.Boolean, stepped);
+    const aggregates = configuration.getComponentByName('AggregateConfiguration') as UAObject | null;
+    if (aggregates !== null) {
+      const { treatUncertainAsBad, percentDataBad, percentDataGood, useSlopedExtrapolation } =
+        DEFAULT_AGGREGATE_CONFIGURATION;
+      set(aggregates, 'TreatUncertainAsBad', DataType.Boolean, treatUncertainAsBad);
+      set(aggregates, 'PercentDataBad', DataType.Byte, percentDataBad);
+      set(aggregates, 'PercentDataGood', DataType.Byte, percentDataGood);
+      set(aggregates, 'UseSlopedExtrapolation', DataType.Boolean, useSlopedExtrapolation);
+    }
+    return configuration;
+  };
+  return { stepped: make('history/stepped', true), interpolated: make('history/interpolated', false) };
+}
+
+/** Marks variables as historizing, and back. */
+export class Historizing {
+  readonly #library: Library;
+  readonly #configurations: HistoryConfigurations;
+
+  constructor(library: Library, addressSpace: AddressSpace, namespace: Namespace) {
+    this.#library = library;
+    this.#configurations = createHistoryConfigurations(library, addressSpace, namespace);
+  }
+
+  /** @param stepped `undefined` = not known before the first value came */
+  set(variable: UAVariable, historizing: boolean, stepped: boolean | undefined): void {
+    if (variable.historizing !== historizing) {
+      const level = this.#library.makeAccessLevelFlag(historizing ? 'CurrentRead | HistoryRead' : 'CurrentRead');
+      variable.accessLevel = level;
+      variable.userAccessLevel = level;
+      variable.historizing = historizing;
+      if (!historizing) this.#unlink(variable);
+    }
+    if (historizing && stepped !== undefined && this.#links(variable).length === 0)
+      variable.addReference({
+        referenceType: 'HasHistoricalConfiguration',
+        nodeId: (stepped ? this.#configurations.stepped : this.#configurations.interpolated).nodeId,
+      });
+  }
+
+  #links(variable: UAVariable): ReturnType<UAVariable['findReferencesEx']> {
+    return variable.findReferencesEx('HasHistoricalConfiguration', this.#library.BrowseDirection.Forward);
+  }
+
+  #unlink(variable: UAVariable): void {
+    for (const reference of this.#links(variable)) variable.removeReference(reference);
+  }
+}
