@@ -1,24 +1,37 @@
-/** `npm run bench`: prints figures for people, then one line of JSON for machines. */
-import { insertOnce } from './insert';
-import { median } from './measure';
+/**
+ * `npm run bench`: prints figures for people, then one line of JSON for machines. `npm run bench -- history restore`
+ * measures these alone.
+ */
+import type { Figures } from './figures';
+import { aggregates, history } from './history';
+import { insert } from './insert';
+import { prune } from './prune';
+import { restore } from './restore';
 
-const RUNS = 5;
+const BENCHMARKS: Readonly<Record<string, () => Promise<Figures>>> = { insert, restore, prune, history, aggregates };
 
-async function main(): Promise<void> {
-  // The first run warms up and does not count.
-  await insertOnce();
-  const runs = [];
-  for (let run = 0; run < RUNS; run++) runs.push(await insertOnce());
-  const ratio = median(runs.map(({ wired, bare }) => bare.seconds / wired.seconds));
-  const rate = median(runs.map(({ samples, wired }) => samples / wired.seconds));
-  const loopDelay = median(runs.map(({ wired }) => wired.loopDelay));
-  console.log(`samples from message to committed row: ${Math.round(rate).toLocaleString('en')}/s, median of ${RUNS}`);
-  console.log(`  ${ratio.toFixed(2)} × a bare better-sqlite3 loop of the same rows (must be ≥ 0.7)`);
-  console.log(`  event-loop delay p99 ${loopDelay.toFixed(0)} ms`);
-  console.log(JSON.stringify({ insert: { samplesPerSecond: Math.round(rate), ratio, loopDelayP99: loopDelay } }));
+function shown(value: number): string {
+  if (value >= 1_000) return Math.round(value).toLocaleString('en');
+  return value.toFixed(value >= 100 ? 0 : 2);
 }
 
-main().catch((error: unknown) => {
+async function main(words: readonly string[]): Promise<void> {
+  const unknown = words.filter((word) => !Object.hasOwn(BENCHMARKS, word));
+  if (unknown.length > 0)
+    throw new Error(`${unknown.join(', ')}: there are ${Object.keys(BENCHMARKS).join(', ')} to be measured`);
+  const all: Record<string, Figures['figures']> = {};
+  for (const [name, benchmark] of Object.entries(BENCHMARKS)) {
+    if (words.length > 0 && !words.includes(name)) continue;
+    const { title, figures, must } = await benchmark();
+    console.log(`${name}: ${title}`);
+    for (const [figure, value] of Object.entries(figures)) console.log(`  ${figure.padEnd(36)} ${shown(value)}`);
+    console.log(`  must: ${must}`);
+    all[name] = figures;
+  }
+  console.log(JSON.stringify(all));
+}
+
+main(process.argv.slice(2)).catch((error: unknown) => {
   console.error(error);
   process.exitCode = 1;
 });

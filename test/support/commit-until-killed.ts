@@ -42,7 +42,7 @@ async function main(file: string, prefix: string): Promise<void> {
 if (require.main === module) {
   const [file = '', prefix = ''] = process.argv.slice(2);
   main(file, prefix).catch((error: unknown) => {
-    console.error(error);
+    process.stderr.write(`${String(error)}\n`);
     process.exitCode = 1;
   });
 }
