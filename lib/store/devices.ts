@@ -1,6 +1,6 @@
 import type { CurrentValue, DevEui, EventId, MetricDefinition, MetricKey } from '../model';
-import type { StoredMetric } from './backend';
 import { EventMemory } from './event-memory';
+import { type MetricColumns, metricsOf } from './metric-columns';
 import { MetricRecord } from './metric-record';
 
 /** All that the store holds of one device. */
@@ -68,11 +68,11 @@ export class Devices {
    * ones behind them; what is known of them already stands.
    * @returns old to new number of all metrics whose number changed
    */
-  restore(stored: readonly StoredMetric[]): Map<number, number> {
+  restore(stored: MetricColumns): Map<number, number> {
     const before = [...this.#byId.values()];
     const numbers = new Map<number, number>();
     this.#byId.clear();
-    for (const { id, definition } of stored) {
+    for (const { id, definition } of metricsOf(stored)) {
       this.#nextId = Math.max(this.#nextId, id + 1);
       const device = this.device(definition.devEui);
       const known = device.metrics.get(definition.key);

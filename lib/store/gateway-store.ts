@@ -3,11 +3,8 @@ import {
   type CurrentValue,
   type DevEui,
   type Device,
-  dataTypeOf,
-  Emitter,
   type EncodedHistoryPage,
   errorText,
-  type Fault,
   type HistoryEncoding,
   type HistoryGap,
   type HistoryPage,
@@ -15,18 +12,15 @@ import {
   type Inventory,
   type InventoryChange,
   type Logger,
-  type Measurement,
   type MetricDefinition,
   type MetricKey,
-  type MetricValue,
-  type Quality,
   type Reading,
-  readingQuality,
   type SourceId,
   type StoreHealth,
   type Unsubscribe,
+  wait,
 } from '../model';
-import { type AcceptedReading, fittingValue, isLate, ownValue, typeFault } from './acceptance';
+import { Acceptance, type AcceptedReading } from './acceptance';
 import {
   type DurableBatch,
   type JournalEntry,
@@ -37,34 +31,44 @@ import {
   StorageError,
   type StorageStatistics,
   type StoredRecord,
-  type StoredState,
 } from './backend';
-import { samplesOf } from './columns';
-import { type DeviceRecord, Devices } from './devices';
+import { Devices } from './devices';
 import { HistoryDoors } from './history-doors';
 import { Inventories } from './inventories';
 import { MemoryBackend } from './memory/memory-backend';
-import type { MetricRecord, OwnValue } from './metric-record';
+import { MetricDefinitions, type MetricsChange } from './metric-definitions';
 import { type BufferLimits, PendingWrites } from './pending-writes';
-import { restoredReadings, restoredValue } from './restoring';
+import { Pruner, type RecordRetention } from './pruner';
+import { Restorer } from './restorer';
+import { restoredReadings } from './restoring';
+import { SampleIntake } from './sample-intake';
 import { parseStoreSettings, type StoreSettings } from './settings';
 import { SqliteBackend } from './sqlite/sqlite-backend';
 import { StorageHealth } from './storage-health';
 import { StorageKeeper } from './storage-keeper';
+import { type StorageRule, StorageRules } from './storage-rules';
 
 /** After this time the start goes on without what a disk does not give, ms. */
 const OPEN_TIMEOUT = 10_000;
 /** For the last writes at the end, ms; the backend itself has a little more to close. */
 const FLUSH_TIMEOUT = 2_500;
+/** How long a reader waits for what was given before, ms. */
+const READ_FLUSH_TIMEOUT = 1_000;
 
 export interface StoreDependencies {
   readonly clock: Clock;
   readonly logger: Logger;
 }
 
-export interface MetricsChange {
-  readonly added: readonly MetricDefinition[];
-  readonly changed: readonly MetricDefinition[];
+/** What a store may be told besides its backend; what is absent has its default, or is without limit. */
+export interface StoreOptions extends Partial<RecordRetention> {
+  readonly retentionDays: number;
+  readonly rules?: readonly StorageRule[];
+  /** Bytes; 0 = without limit. */
+  readonly maximumSize?: number;
+  /** Path to name in log entries. */
+  readonly file?: string | undefined;
+  readonly limits?: Partial<BufferLimits>;
 }
 
 /**
@@ -74,57 +78,90 @@ export interface MetricsChange {
 export class GatewayStore {
   readonly #clock: Clock;
   readonly #backend: StorageBackend;
-  readonly #logger: Logger;
   readonly #devices = new Devices();
   readonly #inventories: Inventories;
+  readonly #definitions: MetricDefinitions;
   readonly #pending: PendingWrites;
+  readonly #intake: SampleIntake;
+  readonly #acceptance: Acceptance;
   readonly #health: StorageHealth;
   readonly #keeper: StorageKeeper;
+  readonly #pruner: Pruner;
   readonly #history: HistoryDoors;
-  readonly #metricsChanged: Emitter<MetricsChange>;
   #closing: Promise<void> | undefined;
   #revision = 0;
 
   /** For another backend than the settings know; see {@link GatewayStore.create}. */
-  constructor(
-    backend: StorageBackend,
-    { clock, logger }: StoreDependencies,
-    options: { retentionDays: number; file?: string | undefined; limits?: BufferLimits },
-  ) {
+  constructor(backend: StorageBackend, { clock, logger }: StoreDependencies, options: StoreOptions) {
     this.#clock = clock;
     this.#backend = backend;
-    this.#logger = logger;
-    this.#pending = new PendingWrites(options.limits);
-    this.#health = new StorageHealth(clock, logger, () => this.#pending.samples);
     const onError = (error: unknown): void =>
       logger.error({ operation: 'store', event: 'failed', reason: 'internal', message: errorText(error) });
-    this.#metricsChanged = new Emitter(onError);
-    this.#metricsChanged.on(() => this.#revision++);
+    const devices = this.#devices;
+    const pending = new PendingWrites(options.limits);
+    const rules = new StorageRules(options.retentionDays, options.rules);
+    this.#pending = pending;
+    this.#health = new StorageHealth(clock, logger, () => pending.samples);
+    this.#definitions = new MetricDefinitions(devices, pending, onError);
+    this.#definitions.onChange(() => this.#revision++);
+    this.#intake = new SampleIntake(pending, rules, (samples) => this.#health.lost(samples));
+    this.#acceptance = new Acceptance({
+      clock,
+      devices,
+      definitions: this.#definitions,
+      pending,
+      intake: this.#intake,
+    });
     this.#inventories = new Inventories(
       onError,
-      (record) => this.#pending.addInventory(record),
+      (record) => pending.addInventory(record),
       (change) => {
         this.#revision++;
-        this.#defineMeasurements(change);
+        this.#definitions.follow(change);
       },
     );
+    const restorer = new Restorer({
+      clock,
+      logger,
+      devices,
+      pending,
+      inventories: this.#inventories,
+      definitions: this.#definitions,
+    });
     this.#keeper = new StorageKeeper({
       backend,
       clock,
       logger,
-      pending: this.#pending,
+      pending,
       health: this.#health,
-      retentionDays: options.retentionDays,
       file: options.file,
-      onLoaded: (state) => this.#load(state),
-      onDamaged: () => this.#keepAll(),
+      onLoaded: (state) => {
+        restorer.load(state);
+        this.#pruner.start();
+      },
+      onDamaged: () => restorer.keepAll(),
+    });
+    this.#pruner = new Pruner({
+      backend,
+      clock,
+      logger,
+      rules,
+      records: {
+        eventDays: options.eventDays ?? 0,
+        auditDays: options.auditDays ?? 0,
+        commandDays: options.commandDays ?? 0,
+      },
+      maximumSize: options.maximumSize ?? 0,
+      devices: () => devices.all(),
+      exclusively: (call) => this.#keeper.exclusively(call),
+      onFull: (notice) => this.#health.note('size', notice),
     });
     this.#history = new HistoryDoors({
       backend,
       clock,
-      metric: (target) => this.#devices.get(target.devEui, target.metric),
-      isWaiting: (metric) => this.#pending.holds(metric),
-      settled: () => this.#keeper.settled(),
+      metric: (target) => devices.get(target.devEui, target.metric),
+      isWaiting: (metric) => pending.holds(metric),
+      settled: () => this.#keeper.written(),
     });
     this.inventory = {
       of: (source) => this.#inventories.of(source),
@@ -142,7 +179,7 @@ export class GatewayStore {
       ofDevice: (devEui) =>
         Array.from(this.#devices.known(devEui)?.metrics.values() ?? [], ({ definition }) => definition),
       all: () => this.#devices.definitions(),
-      onChange: (listener) => this.#metricsChanged.on(listener),
+      onChange: (listener) => this.#definitions.onChange(listener),
     };
     this.values = {
       get: (devEui, key) => this.#devices.get(devEui, key)?.current,
@@ -151,12 +188,13 @@ export class GatewayStore {
   }
 
   /** @throws InvalidInputError for settings that cannot work */
-  static create(settings: StoreSettings, deps: StoreDependencies): GatewayStore {
-    const { backend, file, retentionDays } = parseStoreSettings({ ...settings });
+  static create(settings: Partial<StoreSettings>, deps: StoreDependencies): GatewayStore {
+    const { maximumSize = 0, ...given } = settings;
+    const { backend, file, ...rest } = parseStoreSettings(given);
     return new GatewayStore(
       backend === 'sqlite' && file !== undefined ? new SqliteBackend(file, deps.clock) : new MemoryBackend(),
       deps,
-      { retentionDays, file },
+      { ...rest, file, maximumSize },
     );
   }
 
@@ -195,8 +233,15 @@ export class GatewayStore {
 
   /** Writes what waits as far as possible and frees everything, within 5 s. Idempotent. */
   close(): Promise<void> {
-    this.#closing ??= this.#keeper.close(FLUSH_TIMEOUT).then(() => this.#health.closed());
+    this.#closing ??= this.#close();
     return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    this.#pruner.stop();
+    this.#intake.releaseAll();
+    await this.#keeper.close(FLUSH_TIMEOUT);
+    this.#health.closed();
   }
 
   /**
@@ -205,86 +250,22 @@ export class GatewayStore {
    * @returns `undefined` if the same event was accepted before
    */
   accept(reading: Reading): AcceptedReading | undefined {
-    const device = this.#devices.device(reading.device.devEui);
-    if (reading.eventId !== undefined) {
-      const sequence = device.events.add(reading.eventId);
-      if (sequence === undefined) return undefined;
-      this.#pending.addEvent({ devEui: device.devEui, sequence, eventId: reading.eventId });
-    }
-    const added: MetricDefinition[] = [];
-    const changed: MetricDefinition[] = [];
-    const faults: Fault[] = [];
-    const previous: [string, CurrentValue][] = [];
-    const lateKeys: MetricKey[] = [];
-    let corrected: { values: Map<string, MetricValue>; quality: Map<string, Quality> } | undefined;
-    const correct = (): NonNullable<typeof corrected> => {
-      corrected ??= {
-        values: new Map(Object.entries(reading.values)),
-        quality: new Map(Object.entries(reading.quality)),
-      };
-      return corrected;
-    };
-    let keys = 0;
-
-    const acceptKey = (key: MetricKey, given: MetricValue | undefined): void => {
-      keys++;
-      let metric = device.metrics.get(key);
-      const value = given === undefined ? undefined : fittingValue(given, metric?.definition.dataType);
-      if (metric === undefined) {
-        metric = this.#addMetric(device, key, undefined, value);
-        added.push(metric.definition);
-      } else if (metric.definition.dataType === undefined && value !== undefined) {
-        this.#define(metric, { ...metric.definition, dataType: dataTypeOf(value) });
-        changed.push(metric.definition);
-      }
-      if (metric.current) previous.push([key, metric.current]);
-
-      if (given !== undefined && value === undefined) {
-        const { values, quality } = correct();
-        values.delete(key);
-        quality.set(key, this.#refuseType(device, metric, reading, given, faults));
-        return;
-      }
-      if (value !== given && value !== undefined) correct().values.set(key, value);
-      if (value !== undefined) metric.mismatched = false;
-      if (this.#keep(device, metric, key, value, reading)) lateKeys.push(key);
-    };
-    // Not entries(): this is the hottest loop of the gateway.
-    for (const key in reading.values)
-      if (Object.hasOwn(reading.values, key)) acceptKey(key as MetricKey, reading.values[key]);
-    for (const key in reading.quality)
-      if (Object.hasOwn(reading.quality, key) && !Object.hasOwn(reading.values, key))
-        acceptKey(key as MetricKey, undefined);
-
-    if (added.length + changed.length > 0) this.#metricsChanged.emit({ added, changed });
-    this.#keeper.notice();
-    return {
-      reading: corrected
-        ? { ...reading, values: Object.fromEntries(corrected.values), quality: Object.fromEntries(corrected.quality) }
-        : reading,
-      previous: Object.fromEntries(previous),
-      late: keys > 0 && lateKeys.length === keys,
-      lateKeys,
-      faults,
-    };
+    const accepted = this.#acceptance.accept(reading);
+    if (accepted !== undefined) this.#keeper.notice();
+    return accepted;
   }
 
   /** Changes the status of current values: what the stale detector found. The values themselves stay. */
   applyQuality(reading: Reading): void {
-    const device = this.#devices.known(reading.device.devEui);
-    if (device === undefined) return;
-    for (const key of new Set([...Object.keys(reading.values), ...Object.keys(reading.quality)]) as Set<MetricKey>) {
-      const metric = device.metrics.get(key);
-      if (metric === undefined) continue;
-      const current = metric.current ?? { value: undefined, time: 0, origin: reading.origin };
-      // A newer value came in the meantime: what is said is about the one before.
-      if (current.value !== undefined && reading.time < current.time) continue;
-      this.#setCurrent(device, metric, {
-        ...current,
-        quality: readingQuality(reading, key),
-        statusTime: reading.time,
-      });
-    }
+    this.#acceptance.applyQuality(reading);
+  }
+
+  /** From an instant on nothing is known of a metric: history says so, unless a value refutes it. */
+  markGap(gap: HistoryGap): void {
+    const metric = this.#devices.get(gap.devEui, gap.metric);
+    if (metric === undefined) return;
+    this.#intake.markGap(metric, gap);
+    this.#keeper.notice();
   }
 
   /** What was known before the start and has not been confirmed since, to be sent through the flow. */
@@ -332,18 +313,19 @@ export class GatewayStore {
   }
 
   /** Enters something into a journal. It waits for being written like samples, and never longer than fits in memory. */
-  record(_entry: NewJournalEntry): void {}
-
-  /** From an instant on nothing is known of a metric: history says so. */
-  markGap(_gap: HistoryGap): void {}
+  record(entry: NewJournalEntry): void {
+    const lost = this.#pending.addEntry(entry);
+    if (lost > 0) this.#health.lostEntries(lost);
+    this.#keeper.notice();
+  }
 
   /**
    * Commits durably: when it resolves, a power failure loses nothing of it. It is served before waiting samples.
-   * @throws StorageError within 5 s, or 2 s where the storage is in trouble; it has then not been done and will not be,
-   * except for the reason `timeout` with a message that says so
+   * @throws StorageError after 5 s at the latest, 2 s where the storage is in trouble; nothing was stored then nor will
+   * be, unless the message of a `timeout` says so
    */
   commit(batch: DurableBatch): Promise<void> {
-    return this.#backend.commit(batch);
+    return this.#keeper.commit(batch);
   }
 
   /** Records of a kind in order of their creation. @throws StorageError */
@@ -352,7 +334,8 @@ export class GatewayStore {
   }
 
   /** Entries of a journal, newest first. @throws StorageError */
-  readJournal(query: JournalQuery): Promise<readonly JournalEntry[]> {
+  async readJournal(query: JournalQuery): Promise<readonly JournalEntry[]> {
+    await this.#written();
     return this.#backend.readJournal(query);
   }
 
@@ -373,173 +356,14 @@ export class GatewayStore {
         'this storage has no backup of its own',
         'Use the tools of the storage, or keep the database in a file.',
       );
-    await this.settled();
+    await this.#written();
     return this.#backend.backup(file, signal);
   }
 
-  /** Keeps a value and makes it the current one. @returns whether it is late */
-  #keep(
-    device: DeviceRecord,
-    metric: MetricRecord,
-    key: MetricKey,
-    value: MetricValue | undefined,
-    reading: Reading,
-  ): boolean {
-    const quality = readingQuality(reading, key);
-    const late = isLate(metric, reading, this.#clock.now());
-    const own = ownValue(value, quality, reading, late);
-    const lost = this.#pending.addSample(metric.id, own.time, own.status, own.flags, own.value);
-    if (lost > 0) this.#health.lost(lost);
-    if (late) return true;
-    if (value === undefined) {
-      this.#setQuality(device, metric, quality, reading);
-      return false;
-    }
-    metric.own = own;
-    this.#pending.addCurrent(metric);
-    this.#setCurrent(device, metric, {
-      value,
-      quality,
-      time: reading.time,
-      statusTime: reading.time,
-      origin: reading.origin,
-    });
-    return false;
-  }
-
-  /** Keeps a value of the wrong type out. @returns the quality that the metric has now */
-  #refuseType(
-    device: DeviceRecord,
-    metric: MetricRecord,
-    reading: Reading,
-    given: MetricValue,
-    faults: Fault[],
-  ): Quality {
-    const { current, definition } = metric;
-    // One entry for a fault that repeats with every uplink.
-    if (!metric.mismatched) faults.push(typeFault(reading, definition.key, given, definition.dataType));
-    metric.mismatched = true;
-    const quality: Quality = current?.value === undefined ? 'BadTypeMismatch' : 'UncertainLastUsableValue';
-    if (!isLate(metric, reading, this.#clock.now())) this.#setQuality(device, metric, quality, reading);
-    return quality;
-  }
-
-  /** Another quality of the value that is known, as a reading says it; the value and its time stay. */
-  #setQuality(device: DeviceRecord, metric: MetricRecord, quality: Quality, reading: Reading): void {
-    const { current } = metric;
-    this.#setCurrent(device, metric, {
-      value: current?.value,
-      quality,
-      time: current?.time ?? 0,
-      statusTime: reading.time,
-      origin: current?.origin ?? reading.origin,
-    });
-  }
-
-  #setCurrent(device: DeviceRecord, metric: MetricRecord, current: CurrentValue): void {
-    metric.current = current;
-    device.values.set(metric.definition.key, current);
-  }
-
-  #addMetric(
-    device: DeviceRecord,
-    key: MetricKey,
-    measurement: Measurement | undefined,
-    value: MetricValue | undefined,
-  ): MetricRecord {
-    const metric = this.#devices.add(device, {
-      devEui: device.devEui,
-      key,
-      name: measurement?.name || key,
-      // The kind is no type: ChirpStack keeps booleans as states, so they are declared as STRING too.
-      dataType: value === undefined ? undefined : dataTypeOf(value),
-      kind: measurement?.kind ?? 'UNKNOWN',
-    });
-    this.#pending.addMetric(metric);
-    return metric;
-  }
-
-  #define(metric: MetricRecord, definition: MetricDefinition): void {
-    metric.definition = definition;
-    this.#pending.addMetric(metric);
-  }
-
-  /** Devices have the measurements of their profile, whether they have sent them or not. */
-  #defineMeasurements({ inventory, profiles, devices }: InventoryChange): void {
-    const changedProfiles = new Set([...profiles.added, ...profiles.changed].map(({ id }) => id));
-    const concerned = new Set<Device>([...devices.added, ...devices.changed]);
-    if (changedProfiles.size > 0)
-      for (const device of inventory.devices.values()) if (changedProfiles.has(device.profileId)) concerned.add(device);
-    const added: MetricDefinition[] = [];
-    const changed: MetricDefinition[] = [];
-    for (const { devEui, profileId } of concerned) {
-      const record = this.#devices.device(devEui);
-      for (const [name, measurement] of Object.entries(inventory.profiles.get(profileId)?.measurements ?? {})) {
-        const key = name as MetricKey;
-        const metric = record.metrics.get(key);
-        if (metric === undefined) {
-          added.push(this.#addMetric(record, key, measurement, undefined).definition);
-          continue;
-        }
-        const definition: MetricDefinition = {
-          ...metric.definition,
-          name: measurement.name || key,
-          kind: measurement.kind,
-        };
-        const { name: oldName, kind } = metric.definition;
-        if (definition.name === oldName && definition.kind === kind) continue;
-        this.#define(metric, definition);
-        changed.push(definition);
-      }
-    }
-    if (added.length + changed.length > 0) this.#metricsChanged.emit({ added, changed });
-  }
-
-  #load(state: StoredState): void {
-    const begun = this.#clock.monotonic();
-    const before = new Set(Array.from(this.#devices.all(), ({ metrics }) => [...metrics.values()]).flat());
-    const numbers = this.#devices.restore(state.metrics);
-    this.#pending.renumber(numbers);
-    for (const { devEui, sequence, eventId } of state.events)
-      this.#devices.device(devEui).events.restore(eventId, sequence);
-    for (const { metric: id, ...own } of samplesOf(state.currents)) this.#restoreValue(id, own);
-    // What was met before the storage was open is written with the numbers it has now.
-    for (const metric of before) this.#pending.addMetric(metric);
-    const damaged = this.#inventories.restore(state.inventory);
-    if (damaged.length > 0)
-      this.#logger.warn({
-        operation: 'restore',
-        event: 'ignored',
-        reason: 'corrupt',
-        message: 'records of the inventory that cannot be read; the next reconciliation brings them again',
-        count: damaged.length,
-      });
-    const added = state.metrics.map(({ definition }) => definition);
-    if (added.length > 0) this.#metricsChanged.emit({ added, changed: [] });
-    this.#logger.info({
-      operation: 'restore',
-      event: 'succeeded',
-      message: 'last values restored',
-      count: state.currents.length,
-      duration_ms: Math.round(this.#clock.monotonic() - begun),
-    });
-  }
-
-  #restoreValue(id: number, own: OwnValue): void {
-    const known = this.#devices.byId(id);
-    // What came while the storage could not be read is newer.
-    if (known === undefined || known.metric.own !== undefined) return;
-    known.metric.own = own;
-    this.#setCurrent(known.device, known.metric, restoredValue(own, this.#clock.now()));
-  }
-
-  /** The storage begins anew: everything that is known goes into it. */
-  #keepAll(): void {
-    this.#inventories.keepAll();
-    for (const { metrics } of this.#devices.all())
-      for (const metric of metrics.values()) {
-        this.#pending.addMetric(metric);
-        if (metric.own) this.#pending.addCurrent(metric);
-      }
+  /** Settled when what was given before is written, or the disk is too slow for that. */
+  async #written(): Promise<void> {
+    const done = new AbortController();
+    await Promise.race([this.#keeper.written(), wait(this.#clock, READ_FLUSH_TIMEOUT, done.signal)]);
+    done.abort();
   }
 }

@@ -2,8 +2,9 @@
 export type { AcceptedReading } from './acceptance';
 export * from './backend';
 export * from './columns';
-export { GatewayStore, type MetricsChange, type StoreDependencies } from './gateway-store';
+export { GatewayStore, type StoreDependencies, type StoreOptions } from './gateway-store';
 export { MemoryBackend } from './memory/memory-backend';
+export type { MetricsChange } from './metric-definitions';
 export { type BufferLimits, DEFAULT_LIMITS } from './pending-writes';
 export {
   type BackendKind,

@@ -1,5 +1,9 @@
 import { type Clock, Emitter, errorText, type Logger, type StoreHealth, type Unsubscribe } from '../model';
 import type { StorageError } from './backend';
+import { openingError } from './storage-faults';
+
+/** What is to be known for longer than trouble lasts, each said once. */
+type NoticeKind = 'damaged' | 'size';
 
 /** What the store says about itself, and the few log entries that belong to its changes. */
 export class StorageHealth {
@@ -10,12 +14,14 @@ export class StorageHealth {
   #state: StoreHealth['state'] = 'opening';
   #reason = '';
   #cure = '';
-  #notice: string | undefined;
+  #fault: StorageError | undefined = openingError();
+  readonly #notices = new Map<NoticeKind, string>();
   #lost = 0;
   #committed = 0;
   #degradedAt = 0;
   #lostBefore = 0;
   #failures = 0;
+  #lostEntries = 0;
 
   constructor(clock: Clock, logger: Logger, pending: () => number) {
     this.#clock = clock;
@@ -34,8 +40,13 @@ export class StorageHealth {
       pending: this.#pending(),
       lost: this.#lost,
       committed: this.#committed,
-      ...(this.#notice === undefined ? {} : { notice: this.#notice }),
+      ...(this.#notices.size === 0 ? {} : { notice: [...this.#notices.values()].join(' ') }),
     };
+  }
+
+  /** Why the storage cannot do anything now; `undefined` while it works. */
+  get fault(): StorageError | undefined {
+    return this.#fault;
   }
 
   on(listener: (health: StoreHealth) => void): Unsubscribe {
@@ -60,6 +71,20 @@ export class StorageHealth {
     this.#lost += samples;
   }
 
+  /** Entries of a journal were given up. Logged once for each time of trouble. */
+  lostEntries(entries: number): void {
+    if (this.#lostEntries === 0)
+      this.#logger.error({
+        operation: 'store',
+        event: 'dropped',
+        reason: 'overflow',
+        message: 'entries of the journal of events cannot be written: the oldest are given up',
+        cure: this.#cure || 'Use a faster disk for the database.',
+        count: entries,
+      });
+    this.#lostEntries += entries;
+  }
+
   healthy(): void {
     if (this.#state === 'degraded')
       this.#logger.info({
@@ -79,12 +104,15 @@ export class StorageHealth {
       });
     this.#lostBefore = this.#lost;
     this.#failures = 0;
+    this.#lostEntries = 0;
+    this.#fault = undefined;
     this.#change('healthy', '', '');
   }
 
   degraded(error: StorageError, file: string | undefined): void {
     if (this.#state !== 'degraded') this.#degradedAt = this.#clock.monotonic();
     this.#failures++;
+    this.#fault = error;
     const isNew = this.#state !== 'degraded' || this.#reason !== error.message;
     if (isNew)
       this.#logger.error({
@@ -101,7 +129,7 @@ export class StorageHealth {
 
   /** A damaged file was set aside. */
   setAside(path: string): void {
-    this.#notice = `The database was damaged: it was set aside as ${path} and a new one begun.`;
+    this.note('damaged', `The database was damaged: it was set aside as ${path} and a new one begun.`);
     this.#logger.error({
       operation: 'restore',
       event: 'moved',
@@ -110,6 +138,13 @@ export class StorageHealth {
       file: path,
       cure: 'Check the disk. History can be read from the file that was set aside with the sqlite3 program.',
     });
+  }
+
+  /** Something to know that is over. */
+  note(kind: NoticeKind, text: string): void {
+    if (this.#notices.get(kind) === text) return;
+    this.#notices.set(kind, text);
+    this.#emitter.emit(this.current);
   }
 
   closed(): void {

@@ -1,13 +1,16 @@
 import { type Clock, errorText, type Logger, type Timer, wait } from '../model';
-import { type StorageBackend, StorageError, type StoredState } from './backend';
+import type { DurableBatch, StorageBackend, StorageError, StoredState, WriteBatch } from './backend';
+import { DurableCommits } from './durable-commits';
 import type { PendingWrites } from './pending-writes';
-import { Pruner } from './pruner';
+import { asStorageError, closedError, slowError } from './storage-faults';
 import type { StorageHealth } from './storage-health';
 
 /** What was accepted is given to the backend after this time at the latest, ms. */
 const BATCH_INTERVAL = 200;
 /** Current values follow at this interval, ms: after a crash the newest ones are found in history. */
 const CURRENTS_INTERVAL = 5_000;
+/** Current values in one batch, unless somebody waits for all of them: 100,000 would keep a command waiting. */
+const CURRENTS_IN_BATCH = 16_384;
 /** A call to the backend that takes longer than this is said to be slow, ms. */
 const SLOW_CALL = 5_000;
 /** Wait before trying again, ms: doubled from the first to the last. */
@@ -20,7 +23,6 @@ export interface KeeperDependencies {
   readonly logger: Logger;
   readonly pending: PendingWrites;
   readonly health: StorageHealth;
-  readonly retentionDays: number;
   /** Path to name in log entries. */
   readonly file: string | undefined;
   /** Takes over what the backend loaded; called again when it was opened again. */
@@ -29,14 +31,29 @@ export interface KeeperDependencies {
   onDamaged(): void;
 }
 
+/** Somebody who waits until a chunk is committed or given up, and all current values too if asked for. */
+interface Waiting {
+  readonly serial: number;
+  readonly withCurrents: boolean;
+  resolve(): void;
+}
+
+/** Work on the storage that has time. */
+interface Job {
+  run(): Promise<void>;
+  reject(error: StorageError): void;
+}
+
 /**
- * Keeps the backend open and brings to it what waits, one call after the other. When the backend fails it tries again,
- * more and more slowly, for ever; nothing here ever throws into the flow.
+ * Keeps the backend open and brings to it what waits, one call after the other: durable commits first, then samples,
+ * then jobs. When the backend fails it tries again, more and more slowly, for ever; nothing here ever throws into the
+ * flow.
  */
 export class StorageKeeper {
   readonly #deps: KeeperDependencies;
-  readonly #pruner: Pruner;
+  readonly #commits: DurableCommits;
   readonly #closing = new AbortController();
+  #jobs: Job[] = [];
   #isOpen = false;
   #replaceDamaged = false;
   #running: Promise<void> | undefined;
@@ -44,14 +61,14 @@ export class StorageKeeper {
   #currentsTimer: Timer | undefined;
   #retryTimer: Timer | undefined;
   #retryDelay = FIRST_RETRY;
-  /** Something is to be written now, not when a chunk is full. */
+  /** Something is to be written now, not when there is plenty. */
   #isDue = false;
   #currentsAreDue = false;
-  #waiting: { serial: number; resolve: () => void }[] = [];
+  #waiting: Waiting[] = [];
 
   constructor(deps: KeeperDependencies) {
     this.#deps = deps;
-    this.#pruner = new Pruner(deps.clock, deps.retentionDays, () => this.#kick());
+    this.#commits = new DurableCommits(deps.clock, () => deps.health.fault);
   }
 
   /** Tries to open once; settled when that succeeded or failed, after `timeout` ms at the latest. */
@@ -68,26 +85,54 @@ export class StorageKeeper {
 
   /** Something was added to what waits. */
   notice(): void {
-    if (this.#closing.signal.aborted) return;
-    if (this.#deps.pending.hasFullChunk) this.#kick();
-    else
-      this.#flushTimer ??= this.#deps.clock.after(BATCH_INTERVAL, () => {
+    if (this.#deps.pending.isPlenty) this.#kick();
+    else if (this.#flushTimer === undefined && !this.#closing.signal.aborted)
+      this.#flushTimer = this.#deps.clock.after(BATCH_INTERVAL, () => {
         this.#flushTimer = undefined;
         this.#isDue = true;
         this.#kick();
       });
   }
 
+  /** @throws StorageError, within seconds whatever the disk does */
+  commit(batch: DurableBatch): Promise<void> {
+    if (this.#closing.signal.aborted) return Promise.reject(closedError());
+    const done = this.#commits.add(batch);
+    // Somebody waits: a storage in trouble is tried now.
+    this.#retryTimer?.cancel();
+    this.#retryTimer = undefined;
+    this.#kick();
+    return done;
+  }
+
+  /** Runs something between two batches: no other call that changes the storage overlaps it. @throws StorageError */
+  exclusively<T>(call: () => Promise<T>): Promise<T> {
+    if (this.#closing.signal.aborted) return Promise.reject(closedError());
+    return new Promise((resolve, reject) => {
+      const run = async (): Promise<void> => {
+        try {
+          resolve(await call());
+        } catch (thrown) {
+          const error = asStorageError(thrown);
+          reject(error);
+          throw error;
+        }
+      };
+      this.#jobs.push({ run, reject });
+      this.#kick();
+    });
+  }
+
   /** Settled when everything that waits now is committed (or given up, or the store closed). */
   settled(): Promise<void> {
     const { pending } = this.#deps;
     if (pending.isEmpty && !pending.hasCurrents && !this.#running) return Promise.resolve();
-    return new Promise((resolve) => {
-      this.#waiting.push({ serial: pending.serial, resolve });
-      this.#isDue = true;
-      this.#currentsAreDue = true;
-      this.#kick();
-    });
+    return this.#passed(true);
+  }
+
+  /** Settled when all samples and entries that wait now are committed (or given up, or the store closed). */
+  written(): Promise<void> {
+    return this.#deps.pending.isEmpty ? Promise.resolve() : this.#passed(false);
   }
 
   /** Writes what waits if that is possible within `timeout` ms, then closes the backend. */
@@ -98,9 +143,11 @@ export class StorageKeeper {
     const finished = new AbortController();
     const flush = this.#isOpen ? this.settled() : Promise.resolve();
     await Promise.race([flush.then(() => finished.abort()), wait(clock, timeout, finished.signal)]);
+    finished.abort();
     this.#closing.abort();
-    this.#pruner.stop();
     for (const timer of [this.#flushTimer, this.#currentsTimer, this.#retryTimer]) timer?.cancel();
+    this.#commits.close();
+    for (const { reject } of this.#jobs.splice(0)) reject(closedError());
     const clean = this.#isOpen && pending.isEmpty && !pending.hasCurrents;
     if (!pending.isEmpty)
       logger.error({
@@ -118,12 +165,21 @@ export class StorageKeeper {
     this.#release(() => true);
   }
 
+  #passed(withCurrents: boolean): Promise<void> {
+    return new Promise((resolve) => {
+      this.#waiting.push({ serial: this.#deps.pending.serial, withCurrents, resolve });
+      this.#isDue = true;
+      this.#currentsAreDue ||= withCurrents;
+      this.#kick();
+    });
+  }
+
   #kick(): void {
     if (this.#running || this.#retryTimer || this.#closing.signal.aborted) return;
     this.#running = this.#run().finally(() => {
       this.#running = undefined;
       // A kick that came between the last look and the end must not be lost.
-      if (this.#deps.pending.hasFullChunk || this.#isDue) this.#kick();
+      if (this.#deps.pending.isPlenty || this.#isDue || this.#commits.isWaiting || this.#jobs.length > 0) this.#kick();
     });
   }
 
@@ -134,8 +190,7 @@ export class StorageKeeper {
       while (!this.#closing.signal.aborted && (await this.#step())) health.healthy();
       this.#retryDelay = FIRST_RETRY;
     } catch (thrown) {
-      const error =
-        thrown instanceof StorageError ? thrown : new StorageError('internal', errorText(thrown), 'Look at the log.');
+      const error = asStorageError(thrown);
       if (this.#closing.signal.aborted) return;
       if (error.reason === 'corrupt' && this.#isOpen) {
         this.#isOpen = false;
@@ -143,7 +198,8 @@ export class StorageKeeper {
         this.#deps.onDamaged();
       }
       health.degraded(error, file);
-      this.#retryTimer = this.#deps.clock.after(this.#retryDelay, () => {
+      this.#commits.failed(error);
+      this.#retryTimer = this.#deps.clock.after(this.#commits.isWaiting ? FIRST_RETRY : this.#retryDelay, () => {
         this.#retryTimer = undefined;
         this.#isDue = true;
         this.#kick();
@@ -160,30 +216,45 @@ export class StorageKeeper {
     if (state.setAside !== undefined) health.setAside(state.setAside);
     this.#deps.onLoaded(state);
     health.healthy();
-    this.#pruner.start();
     if (!this.#deps.pending.isEmpty) this.#isDue = true;
   }
 
-  /** One call to the backend, if there is a reason for one. */
+  /** Calls to the backend, as far as there is a reason for one. */
   async #step(): Promise<boolean> {
+    const committed = await this.#commit();
     const wrote = await this.#write();
-    return (await this.#prune()) || wrote;
+    return (await this.#doJob()) || wrote || committed;
+  }
+
+  async #commit(): Promise<boolean> {
+    const { backend } = this.#deps;
+    let any = false;
+    for (; this.#commits.isWaiting && !this.#closing.signal.aborted; any = true)
+      await this.#commits.carryOut((batch) => this.#watched('written', () => backend.commit(batch)));
+    return any;
   }
 
   async #write(): Promise<boolean> {
-    const { pending, backend, health } = this.#deps;
-    if (!pending.hasFullChunk && !this.#isDue && !this.#currentsAreDue && this.#waiting.length === 0) return false;
+    const { pending, backend, health, clock, logger } = this.#deps;
+    if (!pending.isPlenty && !this.#isDue && !this.#currentsAreDue && this.#waiting.length === 0) return false;
     const flushes = this.#isDue;
     const withCurrents = this.#currentsAreDue;
-    // Cleared before the write: what comes during it asks again.
-    if (!pending.hasFullChunk) this.#isDue = false;
-    this.#currentsAreDue = false;
-    const batch = pending.take({ currents: withCurrents });
+    const somebodyWaits = this.#waiting.some((waiting) => waiting.withCurrents);
+    const batch =
+      pending.take({
+        currents: withCurrents ? (somebodyWaits ? Number.POSITIVE_INFINITY : CURRENTS_IN_BATCH) : 0,
+        now: clock.now(),
+      }) ?? (health.fault === undefined ? undefined : emptyBatch(clock.now()));
     if (batch === undefined) {
       this.#isDue = false;
+      this.#currentsAreDue = false;
       this.#release(() => true);
       return false;
     }
+    // Cleared before the write: what comes during it asks again.
+    if (!pending.isPlenty) this.#isDue = false;
+    this.#currentsAreDue = withCurrents && pending.hasCurrents;
+    const begun = clock.monotonic();
     try {
       await this.#watched('written', () => backend.write(batch));
     } catch (error) {
@@ -192,10 +263,19 @@ export class StorageKeeper {
       this.#currentsAreDue ||= withCurrents;
       throw error;
     }
-    health.committed(pending.committed());
+    const count = pending.committed();
+    health.committed(count);
+    if (count > 0)
+      logger.debug({
+        operation: 'store',
+        event: 'succeeded',
+        message: 'samples committed',
+        count,
+        duration_ms: Math.round(clock.monotonic() - begun),
+      });
     this.#release(({ serial }) => pending.hasPassed(serial));
-    if (pending.hasCurrents && !this.#currentsTimer)
-      this.#currentsTimer = this.#deps.clock.after(CURRENTS_INTERVAL, () => {
+    if (pending.hasCurrents && !this.#currentsTimer && !this.#closing.signal.aborted)
+      this.#currentsTimer = clock.after(CURRENTS_INTERVAL, () => {
         this.#currentsTimer = undefined;
         this.#currentsAreDue = true;
         this.#kick();
@@ -203,23 +283,10 @@ export class StorageKeeper {
     return true;
   }
 
-  async #prune(): Promise<boolean> {
-    const { backend, logger } = this.#deps;
-    const slice = this.#pruner.take();
-    if (slice === undefined) return false;
-    try {
-      const total = this.#pruner.done(slice, await this.#watched('pruned', () => backend.prune(slice)));
-      if (total !== undefined && total > 0)
-        logger.info({
-          operation: 'prune',
-          event: 'removed',
-          message: 'samples older than the retention',
-          count: total,
-        });
-    } catch (error) {
-      this.#pruner.failed();
-      throw error;
-    }
+  async #doJob(): Promise<boolean> {
+    const job = this.#closing.signal.aborted ? undefined : this.#jobs.shift();
+    if (job === undefined) return false;
+    await this.#watched('tidied up', () => job.run());
     return true;
   }
 
@@ -234,17 +301,23 @@ export class StorageKeeper {
     }
   }
 
-  #release(isDone: (waiting: { serial: number }) => boolean): void {
+  #release(isDone: (waiting: Waiting) => boolean): void {
+    if (this.#waiting.length === 0) return;
     const done = this.#waiting.filter(isDone);
     this.#waiting = this.#waiting.filter((waiting) => !done.includes(waiting));
     for (const { resolve } of done) resolve();
   }
 }
 
-function slowError(what: string, milliseconds: number): StorageError {
-  return new StorageError(
-    'timeout',
-    `the database has been ${what} for more than ${milliseconds / 1000} s`,
-    'Use a faster disk for the database, or find what keeps this one busy.',
-  );
+/** Nothing to write, but somebody has to find out whether the storage works again. */
+function emptyBatch(now: number): WriteBatch {
+  return {
+    samples: undefined,
+    currents: undefined,
+    metrics: [],
+    events: [],
+    inventory: [],
+    journal: [],
+    now,
+  };
 }
