@@ -116,10 +116,12 @@ export class DataValueWriter {
       this.#length += 4;
     }
     if (this.#mask === 0) return;
-    // Ticks need 57 bits: more than a double holds, so both halves are computed apart.
-    const milliseconds = time + EPOCH_DIFFERENCE;
+    // Ticks need 57 bits: more than a double holds, so both halves and the fraction are computed apart.
+    const whole = Math.floor(time);
+    const milliseconds = whole + EPOCH_DIFFERENCE;
     const high = Math.floor(milliseconds / TWO_POW_32);
-    const low = Math.round((milliseconds - high * TWO_POW_32) * TICKS_PER_MILLISECOND);
+    const fraction = Math.round((time - whole) * TICKS_PER_MILLISECOND);
+    const low = (milliseconds - high * TWO_POW_32) * TICKS_PER_MILLISECOND + fraction;
     const carry = Math.floor(low / TWO_POW_32);
     this.#view.setUint32(this.#length, low - carry * TWO_POW_32, true);
     this.#view.setUint32(this.#length + 4, high * TICKS_PER_MILLISECOND + carry, true);

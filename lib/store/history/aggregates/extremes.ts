@@ -15,20 +15,40 @@ export function surpasses(extreme: Extreme, value: Numeric, known: Numeric): boo
   return extreme === 'minimum' ? value < known : value > known;
 }
 
-interface Found {
-  readonly value: Numeric;
-  readonly time: number;
-  readonly isMultiple: boolean;
-  /** Unusable values lie in the interval, or an Uncertain one that goes further. */
-  readonly isDoubtful: boolean;
+/** The first of the Good values of an interval that none surpasses. */
+class Best {
+  readonly #extreme: Extreme;
+  value: Numeric | undefined;
+  time = 0;
+  isMultiple = false;
+  #uncertain: Numeric | undefined;
+
+  constructor(extreme: Extreme) {
+    this.#extreme = extreme;
+  }
+
+  /** An Uncertain value goes further. */
+  get isSurpassed(): boolean {
+    const { value } = this;
+    return value !== undefined && this.#uncertain !== undefined && surpasses(this.#extreme, this.#uncertain, value);
+  }
+
+  offer(value: Numeric, time: number): void {
+    if (this.value === undefined || surpasses(this.#extreme, value, this.value)) {
+      this.value = value;
+      this.time = time;
+      this.isMultiple = false;
+    } else if (value === this.value) this.isMultiple = true;
+  }
+
+  offerUncertain(value: Numeric): void {
+    if (this.#uncertain === undefined || surpasses(this.#extreme, value, this.#uncertain)) this.#uncertain = value;
+  }
 }
 
-function find({ rows, isUsable }: AggregateSource, { from, to }: Interval, extreme: Extreme): Found | undefined {
-  let best: Numeric | undefined;
-  let time = 0;
-  let isMultiple = false;
+/** @returns status: Uncertain if unusable values were passed over, or Uncertain ones that go further */
+function find({ rows, isUsable }: AggregateSource, { from, to }: Interval, extremes: readonly Best[]): number {
   let isDoubtful = false;
-  let uncertain: Numeric | undefined;
   rows.scan(from, to, (columns, integers, first, behind) => {
     for (let index = first; index < behind; index++) {
       const severity = severityAt(columns, index);
@@ -37,50 +57,41 @@ function find({ rows, isUsable }: AggregateSource, { from, to }: Interval, extre
         continue;
       }
       const value = numericAt(columns, integers, index);
-      if (severity === Severity.Uncertain) {
-        if (uncertain === undefined || surpasses(extreme, value, uncertain)) uncertain = value;
-      } else if (best === undefined || surpasses(extreme, value, best)) {
-        best = value;
-        time = columns.time[index] as number;
-        isMultiple = false;
-      } else if (value === best) isMultiple = true;
+      for (const best of extremes)
+        if (severity === Severity.Good) best.offer(value, columns.time[index] as number);
+        else best.offerUncertain(value);
     }
   });
-  if (best === undefined) return undefined;
-  if (uncertain !== undefined && surpasses(extreme, uncertain, best)) isDoubtful = true;
-  return { value: best, time, isMultiple, isDoubtful };
-}
-
-function statusOf({ isDoubtful }: Pick<Found, 'isDoubtful'>): number {
-  return isDoubtful ? HISTORY_STATUS.UncertainDataSubNormal : 0;
+  return isDoubtful || extremes.some((best) => best.isSurpassed) ? HISTORY_STATUS.UncertainDataSubNormal : 0;
 }
 
 /** Raw if it stands at the start of the interval and nothing is doubtful, Calculated otherwise. */
 export function extremeOf(extreme: Extreme): AggregateFunction {
   return (source, interval): ComputedValue => {
-    const found = find(source, interval, extreme);
-    if (found === undefined) return noData(interval.start);
-    const { value, time, isMultiple, isDoubtful } = found;
-    const isRaw = time === interval.start && !isDoubtful;
-    const bits = (isRaw ? 0 : Calculated) | (isMultiple ? MultiValue : 0) | partialBit(source, interval);
-    return { time: interval.start, value, status: marked(statusOf(found), bits) };
+    const best = new Best(extreme);
+    const status = find(source, interval, [best]);
+    if (best.value === undefined) return noData(interval.start);
+    const isRaw = best.time === interval.start && status === 0;
+    const bits = (isRaw ? 0 : Calculated) | (best.isMultiple ? MultiValue : 0) | partialBit(source, interval);
+    return { time: interval.start, value: best.value, status: marked(status, bits) };
   };
 }
 
 /** The value at its own time, the oldest one of several. */
 export function actualTimeOf(extreme: Extreme): AggregateFunction {
   return (source, interval): ComputedValue => {
-    const found = find(source, interval, extreme);
-    if (found === undefined) return noData(interval.start);
-    const bits = (found.isMultiple ? MultiValue : 0) | partialBit(source, interval);
-    return { time: found.time, value: found.value, status: marked(statusOf(found), bits) };
+    const best = new Best(extreme);
+    const status = find(source, interval, [best]);
+    if (best.value === undefined) return noData(interval.start);
+    const bits = (best.isMultiple ? MultiValue : 0) | partialBit(source, interval);
+    return { time: best.time, value: best.value, status: marked(status, bits) };
   };
 }
 
 export const range: AggregateFunction = (source, interval) => {
-  const minimum = find(source, interval, 'minimum');
-  const maximum = find(source, interval, 'maximum');
-  if (minimum === undefined || maximum === undefined) return noData(interval.start);
-  const status = statusOf({ isDoubtful: minimum.isDoubtful || maximum.isDoubtful });
-  return difference(interval.start, maximum.value, minimum.value, status, Calculated | partialBit(source, interval));
+  const [minimum, maximum] = [new Best('minimum'), new Best('maximum')];
+  const status = find(source, interval, [minimum, maximum]);
+  if (minimum.value === undefined || maximum.value === undefined) return noData(interval.start);
+  const bits = Calculated | partialBit(source, interval);
+  return difference(interval.start, maximum.value, minimum.value, status, bits);
 };
