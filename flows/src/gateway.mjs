@@ -233,7 +233,7 @@ const gateway = [
     sendRestored: true,
     x: 1150,
     y: 180,
-    wires: [['@stale']],
+    wires: [['@stale'], []],
   },
   {
     id: 'deviceEventsIn',
@@ -244,7 +244,8 @@ const gateway = [
     links: ['@deviceEventsOut'],
     x: 1180,
     y: 80,
-    wires: [['@stale']],
+    // Through the store, which keeps them in its journal of events.
+    wires: [['@store']],
     l: true,
   },
   {
@@ -408,6 +409,11 @@ const configuration = [
     backend: 'sqlite',
     file: 'lorua.db',
     retentionDays: '${HISTORY_DAYS}',
+    maximumSizeMegabytes: '${HISTORY_MAX_MB}',
+    rules: [],
+    eventDays: '30',
+    auditDays: '365',
+    commandDays: '90',
   },
   {
     id: 'broker',

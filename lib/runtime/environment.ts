@@ -29,6 +29,8 @@ export interface GatewayEnvironment {
   /** `undefined`: from the device profiles. */
   readonly staleSeconds: number | undefined;
   readonly historyDays: number;
+  /** 0: no limit. */
+  readonly historyMaximumMegabytes: number;
   readonly opcua: {
     port: number;
     /** Empty: all interfaces. */
@@ -100,6 +102,19 @@ function wholeNumber(minimum: number, maximum: number, standard: number | undefi
       const number = /^\d+$/.test(value) ? Number(value) : Number.NaN;
       if (number >= minimum && number <= maximum) return number;
       context.addIssue({ code: 'custom', message: `it must be a whole number from ${minimum} to ${maximum}` });
+      return z.NEVER;
+    });
+}
+
+/** A whole number that is 0 where there is no limit. */
+function limit(minimum: number, maximum: number) {
+  return z
+    .string()
+    .default('0')
+    .transform((value, context) => {
+      const number = /^\d+$/.test(value) ? Number(value) : Number.NaN;
+      if (number === 0 || (number >= minimum && number <= maximum)) return number;
+      context.addIssue({ code: 'custom', message: `it must be 0 or a whole number from ${minimum} to ${maximum}` });
       return z.NEVER;
     });
 }
@@ -181,6 +196,7 @@ const schema = z.object({
   POLL_INTERVAL_SECONDS: wholeNumber(5, 86_400, 60),
   STALE_SECONDS: wholeNumber(1, 31_536_000, undefined),
   HISTORY_DAYS: wholeNumber(0, 36_500, 7),
+  HISTORY_MAX_MB: limit(10, 1_000_000_000),
   OPCUA_PORT: wholeNumber(1, 65_535, 4840),
   OPCUA_HOST: text(hostRule),
   OPCUA_ADVERTISED_HOSTS: list((item) => {
@@ -320,6 +336,7 @@ export function parseEnvironment(variables: NodeJS.ProcessEnv, defaultDataFolder
       pollIntervalSeconds: values.POLL_INTERVAL_SECONDS ?? 60,
       staleSeconds: values.STALE_SECONDS,
       historyDays: values.HISTORY_DAYS ?? 7,
+      historyMaximumMegabytes: values.HISTORY_MAX_MB,
       opcua: {
         port: values.OPCUA_PORT ?? 4840,
         host: values.OPCUA_HOST,

@@ -48,6 +48,7 @@ export function flowVariables(
     POLL_INTERVAL_SECONDS: String(environment.pollIntervalSeconds),
     STALE_SECONDS: environment.staleSeconds === undefined ? '' : String(environment.staleSeconds),
     HISTORY_DAYS: String(environment.historyDays),
+    HISTORY_MAX_MB: String(environment.historyMaximumMegabytes),
     OPCUA_PORT: String(opcua.port),
     OPCUA_HOST: opcua.host,
     OPCUA_ADVERTISED_HOSTS: opcua.advertisedHosts.join(','),

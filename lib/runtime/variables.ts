@@ -96,6 +96,14 @@ export const ENVIRONMENT_VARIABLES = [
     cure: 'Set a whole number of days.',
   },
   {
+    name: 'HISTORY_MAX_MB',
+    group: 'Gateway',
+    meaning:
+      'Size of the database, in MB of 1,000,000 bytes, from which on the oldest values go, however long they should be kept; 0 is no limit.',
+    default: '0',
+    cure: 'Set a whole number of megabytes from 10, or 0 for no limit.',
+  },
+  {
     name: 'OPCUA_PORT',
     group: 'OPC UA',
     meaning: 'TCP port of the OPC UA server.',

@@ -30,6 +30,7 @@ describe('environment', () => {
       pollIntervalSeconds: 60,
       staleSeconds: undefined,
       historyDays: 7,
+      historyMaximumMegabytes: 0,
       opcua: {
         port: 4840,
         host: '',
@@ -69,6 +70,7 @@ describe('environment', () => {
       POLL_INTERVAL_SECONDS: '30',
       STALE_SECONDS: '600',
       HISTORY_DAYS: '0',
+      HISTORY_MAX_MB: '5000',
       OPCUA_PORT: '14840',
       OPCUA_HOST: '::1',
       OPCUA_ADVERTISED_HOSTS: 'plant.example,10.0.0.4',
@@ -98,6 +100,7 @@ describe('environment', () => {
       pollIntervalSeconds: 30,
       staleSeconds: 600,
       historyDays: 0,
+      historyMaximumMegabytes: 5_000,
       opcua: {
         port: 14840,
         host: '::1',
