@@ -19,7 +19,7 @@ import {
   parseTenantId,
   type StoreHealth,
 } from '../../../lib/model';
-import { GatewayStore, MemoryBackend } from '../../../lib/store';
+import { GatewayStore, MemoryBackend, parseStoreSettings } from '../../../lib/store';
 import { capturedLogger } from '../../support/captured-logger';
 import { ManualClock } from '../../support/manual-clock';
 
@@ -80,6 +80,10 @@ const connected: ConnectionHealth = {
   uplinks: 9,
 };
 
+/** Nothing is written by these questions. */
+const folders = { exports: '/nowhere/exports', backups: '/nowhere/backups' };
+const retention = parseStoreSettings({ backend: 'memory' });
+
 let store: GatewayStore;
 let connections: ReportedConnection[];
 let administration: Administration;
@@ -92,6 +96,8 @@ beforeEach(() => {
   connections = [{ name: 'Main', health: connected }];
   administration = new Administration({
     store,
+    retention,
+    folders,
     connections: () => connections,
     freshness: () => ({ fresh: 1, stale: 0, dead: 0 }),
     opcua: () => ({ sessions: 2, endpointUrls: ['opc.tcp://h:4840'] }),
@@ -159,7 +165,7 @@ describe('status.get', () => {
     assert.match(status.version, /^\d+\.\d+\.\d+/);
     assert.ok(status.uptime > 0);
     assert.equal(status.time, T);
-    const bare = new Administration({ store, connections: () => [], clock, logger });
+    const bare = new Administration({ store, retention, folders, connections: () => [], clock, logger });
     const answer = await bare.handle('status.get', undefined);
     assert.ok(answer.ok);
     assert.equal((answer.result as GatewayStatus).opcua, undefined);
