@@ -20,6 +20,8 @@ export interface MetricWatch extends Scheduled {
   deadAfter: number;
   /** The quality that everybody was told last. */
   shown: Quality;
+  /** It was told that nothing is known behind this value. */
+  gapTold: boolean;
 }
 
 /** The quality a metric has (design §6): what is worst counts. */

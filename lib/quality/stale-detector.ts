@@ -5,8 +5,10 @@ import {
   type DeviceEvent,
   Emitter,
   errorText,
+  type HistoryGap,
   type Inventory,
   type InventoryChange,
+  isOutdated,
   type Logger,
   type MetricKey,
   type Quality,
@@ -19,6 +21,7 @@ import {
 import { DeadlineQueue } from './deadlines';
 import type { DeviceWatch } from './device-watch';
 import { type Age, ageBegan, effectiveQuality, judgeAge, type MetricWatch } from './metric-watch';
+import { clearsCodecError, ownQuality } from './own-quality';
 import { QualityReport } from './quality-report';
 import type { StaleDetectorSettings } from './settings';
 import { Thresholds } from './thresholds';
@@ -50,6 +53,7 @@ export class StaleDetector {
   readonly #devices = new Map<DevEui, DeviceWatch>();
   readonly #deadlines = new DeadlineQueue<MetricWatch>();
   readonly #emitter: Emitter<Reading>;
+  readonly #gaps: Emitter<HistoryGap>;
   readonly #counts: Record<Age, number> = { fresh: 0, stale: 0, dead: 0 };
   #timer: { due: number; timer: Timer } | undefined;
   #adopting: Timer | undefined;
@@ -58,14 +62,15 @@ export class StaleDetector {
   constructor(deps: StaleDetectorDependencies) {
     this.#deps = deps;
     this.#thresholds = new Thresholds(deps.settings);
-    this.#emitter = new Emitter((error) =>
+    const onError = (error: unknown): void =>
       deps.logger.error({
         operation: 'judge-quality',
         event: 'failed',
         reason: 'internal',
         message: errorText(error),
-      }),
-    );
+      });
+    this.#emitter = new Emitter(onError);
+    this.#gaps = new Emitter(onError);
   }
 
   /**
@@ -82,7 +87,7 @@ export class StaleDetector {
 
     for (const [key, value] of Object.entries(reading.values) as [MetricKey, Reading['values'][string]][]) {
       let watch = device.metrics.get(key);
-      if (watch && reading.time < watch.time) continue;
+      if (watch && isOutdated(reading.time, watch.time, this.#deps.clock.now())) continue;
       isNews = true;
       const own = readingQuality(reading, key);
       const wasShown = watch?.shown;
@@ -90,7 +95,12 @@ export class StaleDetector {
       // Never in the future: a device whose clock runs ahead would stay fresh for too long.
       const age = Math.max(0, this.#deps.clock.now() - reading.time);
       if (watch === undefined) watch = this.#watch(device, key, reading, value);
-      else this.#count(watch, -1);
+      else {
+        this.#count(watch, -1);
+        // What came in between is not known: nobody looked while it grew old (a replay, a machine that slept).
+        if (reading.time > watch.time + watch.staleAfter) this.#tellGap(watch);
+        if (reading.time !== watch.time) watch.gapTold = false;
+      }
       Object.assign(watch, { value, time: reading.time, since: now - age });
       // What the store calls "last usable" after a start was Good before: its age decides.
       watch.own = reading.origin === 'restored' && own === 'UncertainLastUsableValue' ? 'Good' : own;
@@ -105,6 +115,7 @@ export class StaleDetector {
         this.#count(watch, 1);
       }
       if (!isRestored && hasValues && clearsCodecError(device, reading)) device.codecErrorAt = undefined;
+      if (watch.age !== 'fresh') this.#tellGap(watch);
       const effective = effectiveQuality(watch);
       watch.shown = effective;
       this.#deadlines.schedule(watch);
@@ -177,6 +188,11 @@ export class StaleDetector {
     return this.#emitter.on(listener);
   }
 
+  /** Told from when on nothing is known of a metric: its value has grown old, or its device is out of service. */
+  onGap(listener: (gap: HistoryGap) => void): Unsubscribe {
+    return this.#gaps.on(listener);
+  }
+
   /** Metrics by the age of their values; those of devices that are out of service are not counted. */
   staleCount(): { fresh: number; stale: number; dead: number } {
     return { ...this.#counts };
@@ -242,6 +258,7 @@ export class StaleDetector {
       const now = this.#deps.clock.monotonic();
       watch.since = now - Math.max(0, this.#deps.clock.now() - time);
       judgeAge(watch, now);
+      if (watch.age !== 'fresh') this.#tellGap(watch);
       this.#count(watch, 1);
       this.#deadlines.schedule(watch);
     }
@@ -262,6 +279,7 @@ export class StaleDetector {
       staleAfter,
       deadAfter: this.#thresholds.deadAfter(staleAfter),
       shown: 'Good',
+      gapTold: false,
       deadline: undefined,
       queuedFor: undefined,
     };
@@ -287,6 +305,7 @@ export class StaleDetector {
 
   #tellOutOfService(device: DeviceWatch): void {
     const time = this.#deps.clock.now();
+    if (device.outOfService) for (const watch of device.metrics.values()) this.#tellGap(watch);
     this.#tellDifferences(device, time);
     // Metrics that never had a value have a status all the same.
     const report = new QualityReport();
@@ -318,6 +337,7 @@ export class StaleDetector {
     judgeAge(watch, now);
     this.#count(watch, 1);
     this.#deadlines.schedule(watch);
+    if (watch.age !== 'fresh') this.#tellGap(watch);
     const effective = effectiveQuality(watch);
     if (effective === watch.shown) return;
     watch.shown = effective;
@@ -333,6 +353,21 @@ export class StaleDetector {
       report.add(watch, Math.max(time, watch.time));
     }
     this.#tell(report);
+  }
+
+  /** Once for each value: from when on nothing is known of its metric. */
+  #tellGap(watch: MetricWatch): void {
+    if (watch.gapTold) return;
+    watch.gapTold = true;
+    const { device, key: metric, age, time, staleAfter } = watch;
+    const { devEui } = device.reference;
+    const now = this.#deps.clock.now();
+    const isOld = age !== 'fresh' || time + staleAfter < now;
+    this.#gaps.emit(
+      device.outOfService && !isOld
+        ? { devEui, metric, from: now, status: 'BadOutOfService' }
+        : { devEui, metric, from: Math.min(now, time + staleAfter), status: 'BadNoCommunication', after: time },
+    );
   }
 
   #tell(report: QualityReport): void {
@@ -360,23 +395,4 @@ export class StaleDetector {
     this.#tell(report);
     this.#arm();
   }
-}
-
-/** Qualities that a detector gives. */
-const GIVEN_HERE: ReadonlySet<Quality> = new Set<Quality>([
-  'UncertainLastUsableValue',
-  'UncertainSensorNotAccurate',
-  'BadNoCommunication',
-  'BadOutOfService',
-]);
-
-/** The quality that a current value came with, as far as it can still be told. */
-function ownQuality({ quality, origin, time, statusTime }: CurrentValue): Quality {
-  if (origin === 'metrics') return 'UncertainSubNormal';
-  if (quality === 'UncertainLastUsableValue') return 'Good';
-  return statusTime !== time && origin !== 'restored' && GIVEN_HERE.has(quality) ? 'Good' : quality;
-}
-
-function clearsCodecError({ codecErrorAt }: DeviceWatch, { time }: Reading): boolean {
-  return codecErrorAt !== undefined && time >= codecErrorAt;
 }

@@ -159,10 +159,10 @@ export class Pruner {
 
   /** One slice, and the rest after it. */
   async #exclusively<T>(call: () => Promise<T>): Promise<{ result: T; took: number }> {
-    const { clock, exclusively } = this.#deps;
+    const { clock } = this.#deps;
     const { signal } = this.#stopped;
     signal.throwIfAborted();
-    const { result, took } = await exclusively(async () => {
+    const { result, took } = await this.#deps.exclusively(async () => {
       const begun = clock.monotonic();
       const answer = await call();
       return { result: answer, took: clock.monotonic() - begun };

@@ -42,7 +42,9 @@ export class SampleIntake {
   /** Nothing is known from an instant on. */
   markGap(metric: MetricRecord, { from, status, after }: HistoryGap): void {
     const time = Math.floor(from);
-    const { own } = metric;
+    const { own, gapAt } = metric;
+    // History ends in a gap already.
+    if (gapAt !== undefined && time >= gapAt) return;
     // A value came meanwhile.
     if (after !== undefined && own !== undefined && own.time > Math.floor(after) && own.time < time) return;
     this.#release(metric);

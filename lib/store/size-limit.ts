@@ -38,7 +38,7 @@ export class SizeLimit {
 
   /** @throws StorageError */
   async look(): Promise<void> {
-    const { backend, clock, logger, maximumSize, removeBefore, onFull } = this.#deps;
+    const { backend, clock, logger, maximumSize } = this.#deps;
     let { bytes } = await backend.statistics();
     if (bytes <= maximumSize) {
       this.#isHelpless = false;
@@ -50,7 +50,7 @@ export class SizeLimit {
     let removed = 0;
     do {
       horizon = Math.min(newest, horizon + step);
-      removed += await removeBefore(horizon);
+      removed += await this.#deps.removeBefore(horizon);
       bytes = (await backend.statistics()).bytes;
     } while (bytes > maximumSize * TARGET && horizon < newest);
     if (removed > 0) {
@@ -62,7 +62,7 @@ export class SizeLimit {
         count: removed,
       });
       const since = new Date(horizon).toISOString();
-      onFull(`The database had reached its maximum size: samples from before ${since} were removed.`);
+      this.#deps.onFull(`The database had reached its maximum size: samples from before ${since} were removed.`);
     }
     if (bytes <= maximumSize || this.#isHelpless) return;
     this.#isHelpless = true;
@@ -74,7 +74,7 @@ export class SizeLimit {
       message: 'the database is larger than its maximum size, although hardly any history is left',
       cure: 'Raise the maximum size, or keep commands, events and audit for fewer days.',
     });
-    onFull(text);
+    this.#deps.onFull(text);
   }
 
   /**
@@ -82,8 +82,8 @@ export class SizeLimit {
    * has still older samples, those go with the first step.
    */
   async #oldest(): Promise<number> {
-    const { backend, clock, devices } = this.#deps;
-    const all = Array.from(devices(), ({ metrics }) => [...metrics.values()]).flat();
+    const { backend, clock } = this.#deps;
+    const all = Array.from(this.#deps.devices(), ({ metrics }) => [...metrics.values()]).flat();
     const stride = Math.max(1, Math.ceil(all.length / ASKED_METRICS));
     let oldest = clock.now();
     for (let index = 0; index < all.length; index += stride) {

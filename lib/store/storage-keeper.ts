@@ -147,7 +147,7 @@ export class StorageKeeper {
     this.#closing.abort();
     for (const timer of [this.#flushTimer, this.#currentsTimer, this.#retryTimer]) timer?.cancel();
     this.#commits.close();
-    for (const { reject } of this.#jobs.splice(0)) reject(closedError());
+    for (const job of this.#jobs.splice(0)) job.reject(closedError());
     const clean = this.#isOpen && pending.isEmpty && !pending.hasCurrents;
     if (!pending.isEmpty)
       logger.error({
@@ -305,7 +305,7 @@ export class StorageKeeper {
     if (this.#waiting.length === 0) return;
     const done = this.#waiting.filter(isDone);
     this.#waiting = this.#waiting.filter((waiting) => !done.includes(waiting));
-    for (const { resolve } of done) resolve();
+    for (const waiting of done) waiting.resolve();
   }
 }
 

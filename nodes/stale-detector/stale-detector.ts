@@ -58,6 +58,7 @@ const init = (RED: NodeAPI): void => {
           showCounts();
           this.send(readingMessage(reading));
         }),
+        detector.onGap((gap) => store.markGap(gap)),
         store.inventory.onChange((change) => detector.inventoryChanged(change)),
       );
       // Values that no reading passes through after a deploy grow old as well.
