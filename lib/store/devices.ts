@@ -1,6 +1,6 @@
 import type { CurrentValue, DevEui, EventId, MetricDefinition, MetricKey } from '../model';
 import { EventMemory } from './event-memory';
-import { type MetricColumns, metricsOf } from './metric-columns';
+import { type MetricColumns, metricAt } from './metric-columns';
 import { MetricRecord } from './metric-record';
 
 /** All that the store holds of one device. */
@@ -12,20 +12,28 @@ export interface DeviceRecord {
   readonly events: EventMemory;
 }
 
+export interface RestoredMetrics {
+  /** Old to new number of all metrics whose number changed. */
+  readonly numbers: ReadonlyMap<number, number>;
+  /** All definitions of the storage. */
+  readonly definitions: readonly MetricDefinition[];
+}
+
 const NO_VALUES: ReadonlyMap<MetricKey, CurrentValue> = new Map();
 
 /** Metrics of all devices, and the numbers that stand for them in the storage. */
 export class Devices {
   readonly #devices = new Map<DevEui, DeviceRecord>();
-  readonly #byId = new Map<number, { device: DeviceRecord; metric: MetricRecord }>();
+  /** By number: a list with few holes, for numbers are given in turn. */
+  #byId: (MetricRecord | undefined)[] = [];
   #nextId = 1;
 
   get(devEui: DevEui, key: MetricKey): MetricRecord | undefined {
     return this.#devices.get(devEui)?.metrics.get(key);
   }
 
-  byId(id: number): { device: DeviceRecord; metric: MetricRecord } | undefined {
-    return this.#byId.get(id);
+  byId(id: number): MetricRecord | undefined {
+    return this.#byId[id];
   }
 
   known(devEui: DevEui): DeviceRecord | undefined {
@@ -58,7 +66,7 @@ export class Devices {
   add(device: DeviceRecord, definition: MetricDefinition, id = this.#nextId): MetricRecord {
     const metric = new MetricRecord(id, definition);
     device.metrics.set(definition.key, metric);
-    this.#byId.set(id, { device, metric });
+    this.#byId[id] = metric;
     this.#nextId = Math.max(this.#nextId, id + 1);
     return metric;
   }
@@ -66,15 +74,18 @@ export class Devices {
   /**
    * Takes over the metrics of a storage. Metrics that were met before it was open get the storage's numbers, or new
    * ones behind them; what is known of them already stands.
-   * @returns old to new number of all metrics whose number changed
    */
-  restore(stored: MetricColumns): Map<number, number> {
-    const before = [...this.#byId.values()];
+  restore(stored: MetricColumns): RestoredMetrics {
+    const before = this.#byId.filter((metric) => metric !== undefined);
     const numbers = new Map<number, number>();
-    this.#byId.clear();
-    for (const { id, definition } of metricsOf(stored)) {
-      this.#nextId = Math.max(this.#nextId, id + 1);
-      const device = this.device(definition.devEui);
+    const definitions: MetricDefinition[] = [];
+    this.#byId = [];
+    let device: DeviceRecord | undefined;
+    for (let index = 0; index < stored.length; index++) {
+      const { id, definition } = metricAt(stored, index);
+      definitions.push(definition);
+      // Metrics of a device were mostly met together.
+      if (device?.devEui !== definition.devEui) device = this.device(definition.devEui);
       const known = device.metrics.get(definition.key);
       if (known === undefined) {
         this.add(device, definition, id);
@@ -84,17 +95,18 @@ export class Devices {
       known.id = id;
       // The type that history is in stands, whatever came while the storage could not be read.
       known.definition = { ...known.definition, dataType: definition.dataType ?? known.definition.dataType };
-      this.#byId.set(id, { device, metric: known });
-    }
-    for (const entry of before) {
-      if (this.#byId.get(entry.metric.id)?.metric === entry.metric) continue;
-      const id = this.#byId.has(entry.metric.id) ? this.#nextId++ : entry.metric.id;
-      if (id !== entry.metric.id) numbers.set(entry.metric.id, id);
-      entry.metric.id = id;
-      this.#byId.set(id, entry);
+      this.#byId[id] = known;
       this.#nextId = Math.max(this.#nextId, id + 1);
     }
-    return numbers;
+    for (const metric of before) {
+      if (this.#byId[metric.id] === metric) continue;
+      const id = this.#byId[metric.id] === undefined ? metric.id : this.#nextId++;
+      if (id !== metric.id) numbers.set(metric.id, id);
+      metric.id = id;
+      this.#byId[id] = metric;
+      this.#nextId = Math.max(this.#nextId, id + 1);
+    }
+    return { numbers, definitions };
   }
 
   /** The event's sequence number; `undefined` if the same event was seen. */

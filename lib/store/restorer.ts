@@ -1,12 +1,10 @@
-import type { Clock, Logger, MetricDefinition } from '../model';
+import type { Clock, Logger } from '../model';
 import type { StoredState } from './backend';
-import { samplesOf } from './columns';
 import type { Devices } from './devices';
 import type { Inventories } from './inventories';
 import type { MetricDefinitions } from './metric-definitions';
-import type { OwnValue } from './metric-record';
 import type { PendingWrites } from './pending-writes';
-import { restoredValue } from './restoring';
+import { restoreValues } from './restoring';
 
 export interface RestorerDependencies {
   readonly clock: Clock;
@@ -29,10 +27,10 @@ export class Restorer {
     const { clock, logger, devices, definitions, inventories, pending } = this.#deps;
     const begun = clock.monotonic();
     const before = Array.from(devices.all(), ({ metrics }) => [...metrics.values()]).flat();
-    pending.renumber(devices.restore(state.metrics));
+    const { numbers, definitions: added } = devices.restore(state.metrics);
+    pending.renumber(numbers);
     for (const { devEui, sequence, eventId } of state.events) devices.device(devEui).events.restore(eventId, sequence);
-    for (const { metric: id, ...own } of samplesOf(state.currents)) this.#restoreValue(id, own);
-    this.#restoreGaps(state);
+    restoreValues(devices, state, clock.now());
     // What was met before the storage was open is written with the numbers it has now.
     for (const metric of before) pending.addMetric(metric);
     const damaged = inventories.restore(state.inventory);
@@ -44,11 +42,6 @@ export class Restorer {
         message: 'records of the inventory that cannot be read; the next reconciliation brings them again',
         count: damaged.length,
       });
-    const added: MetricDefinition[] = [];
-    for (let index = 0; index < state.metrics.length; index++) {
-      const known = devices.byId(state.metrics.id[index] ?? 0);
-      if (known) added.push(known.metric.definition);
-    }
     definitions.tell(added, []);
     logger.info({
       operation: 'restore',
@@ -68,23 +61,5 @@ export class Restorer {
         pending.addMetric(metric);
         if (metric.own) pending.addCurrent(metric);
       }
-  }
-
-  #restoreValue(id: number, own: OwnValue): void {
-    const known = this.#deps.devices.byId(id);
-    // What came while the storage could not be read is newer.
-    if (known === undefined || known.metric.own !== undefined) return;
-    const { device, metric } = known;
-    metric.own = own;
-    metric.current = restoredValue(own, this.#deps.clock.now());
-    device.values.set(metric.definition.key, metric.current);
-  }
-
-  #restoreGaps({ gaps }: StoredState): void {
-    for (let index = 0; index < gaps.length; index++) {
-      const metric = this.#deps.devices.byId(gaps.metric[index] ?? 0)?.metric;
-      const time = gaps.time[index] ?? 0;
-      if (metric !== undefined && (metric.own === undefined || metric.own.time < time)) metric.gapAt = time;
-    }
   }
 }

@@ -10,7 +10,9 @@ import {
   type Reading,
   referenceTo,
 } from '../model';
-import type { DeviceRecord } from './devices';
+import type { StoredState } from './backend';
+import { integersOf, valueAt } from './columns';
+import type { DeviceRecord, Devices } from './devices';
 import type { OwnValue } from './metric-record';
 
 /**
@@ -26,6 +28,32 @@ export function restoredValue(own: OwnValue, now: number): CurrentValue {
     statusTime: now,
     origin: 'restored',
   };
+}
+
+/** Takes over the last values and open gaps of a storage. What came while it could not be read is newer, and stands. */
+export function restoreValues(devices: Devices, { currents, gaps }: StoredState, now: number): void {
+  const integers = integersOf(currents);
+  let device: DeviceRecord | undefined;
+  for (let index = 0; index < currents.length; index++) {
+    const metric = devices.byId(currents.metric[index] as number);
+    if (metric === undefined || metric.own !== undefined) continue;
+    const own: OwnValue = {
+      value: valueAt(currents, integers, index),
+      time: currents.time[index] as number,
+      status: currents.status[index] as number,
+      flags: currents.flags[index] as number,
+    };
+    metric.own = own;
+    metric.current = restoredValue(own, now);
+    const { devEui, key } = metric.definition;
+    if (device?.devEui !== devEui) device = devices.device(devEui);
+    device.values.set(key, metric.current);
+  }
+  for (let index = 0; index < gaps.length; index++) {
+    const metric = devices.byId(gaps.metric[index] as number);
+    const time = gaps.time[index] as number;
+    if (metric && (metric.own === undefined || metric.own.time < time)) metric.gapAt ??= time;
+  }
 }
 
 /** One reading per device and source time, of all current values that nothing has confirmed since the start. */

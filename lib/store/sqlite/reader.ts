@@ -61,6 +61,18 @@ export class DatabaseReader implements HistoryRows {
     }
   }
 
+  /**
+   * Lets several reads see the same state, whatever is committed meanwhile.
+   * @throws StorageError, and what `work` throws
+   */
+  consistent<T>(work: () => T): T {
+    try {
+      return this.#database.transaction(work)();
+    } catch (error) {
+      throw storageError(error);
+    }
+  }
+
   /** @throws StorageError */
   range(metric: number, from: number, to: number, order: HistoryOrder, limit: number): SampleColumns {
     try {

@@ -1,15 +1,7 @@
 /** Between columns of samples and rows of SQLite. */
 import type { Statement } from 'better-sqlite3';
 import type { MetricValue } from '../../model';
-import {
-  integersOf,
-  type Sample,
-  type SampleColumns,
-  SampleColumnsBuilder,
-  SampleFlag,
-  ValueType,
-  valueAt,
-} from '../columns';
+import { integersOf, type Sample, type SampleColumns, SampleFlag, ValueType, valueAt } from '../columns';
 
 /** A value as SQLite takes and gives it. */
 export type StoredValue = number | bigint | string | null;
@@ -61,10 +53,10 @@ export function sampleAt(columns: SampleColumns, integers: BigInt64Array, index:
 }
 
 /** A value as it was given. SQLite keeps NaN as NULL. */
-function valueOf(value: StoredValue, flags: number): MetricValue | undefined {
+export function valueOf(value: StoredValue, flags: number): MetricValue | undefined {
   const type = flags & SampleFlag.TypeMask;
   if (value === null) return type === ValueType.Double ? Number.NaN : undefined;
-  return type === ValueType.Boolean ? value !== 0n : value;
+  return type === ValueType.Boolean ? Number(value) !== 0 : value;
 }
 
 export function sampleOfRow([metric, time, status, flags, value]: SampleRow): Sample {
@@ -75,14 +67,4 @@ export function sampleOfRow([metric, time, status, flags, value]: SampleRow): Sa
     flags: Number(flags),
     value: valueOf(value, Number(flags)),
   };
-}
-
-/** Collects rows of the shape metric_id, time, status, flags, value. */
-export function columnsOf(rows: Iterable<SampleRow>, capacity?: number): SampleColumns {
-  const columns = new SampleColumnsBuilder(capacity);
-  for (const [metric, time, status, flags, value] of rows) {
-    const flag = Number(flags);
-    columns.add(Number(metric), Number(time), Number(status), flag, valueOf(value, flag));
-  }
-  return columns.trimmed();
 }

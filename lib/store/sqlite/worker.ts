@@ -41,8 +41,8 @@ function records(): RecordReader {
 
 function answer(id: number, request: StoredHistoryRequest): StoredHistoryPage {
   // Opened at the first read, when the writer has surely made the file.
-  reader ??= new DatabaseReader(file);
-  return answerHistory(cancellable(id, reader), request);
+  const rows = (reader ??= new DatabaseReader(file));
+  return rows.consistent(() => answerHistory(cancellable(id, rows), request));
 }
 
 /** Ends the work between two reads of rows when nobody waits for the answer any more. */

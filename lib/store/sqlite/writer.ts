@@ -1,5 +1,5 @@
 /** Owns the database file and writes it. Runs inside a worker thread; synchronous as better-sqlite3 is. */
-import type { Database, Statement } from 'better-sqlite3';
+import type { Database } from 'better-sqlite3';
 import {
   type DurableBatch,
   EVENTS_PER_DEVICE,
