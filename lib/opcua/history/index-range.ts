@@ -5,27 +5,41 @@ import type { EncodedHistoryPage, MetricDataType } from '../../model';
 import type { Library } from '../library';
 import type { HistoryStatus } from './statuses';
 
-/** @returns the range to be applied, none, or why it cannot be */
+/** Characters of a text, counted from 0, both included. */
+export interface TextRange {
+  readonly first: number;
+  readonly last: number;
+}
+
+/** @returns the part of each text that is wanted, none, or why there can be none */
 export function judgeIndexRange(
   range: NumericRange | null,
   dataType: MetricDataType | undefined,
-): NumericRange | undefined | HistoryStatus {
+): TextRange | undefined | HistoryStatus {
   if (range === null || range.isEmpty()) return undefined;
   if (!range.isDefined() || !range.isValid()) return 'BadIndexRangeInvalid';
-  return dataType === 'String' ? range : 'BadIndexRangeNoData';
+  if (dataType !== 'String') return 'BadIndexRangeNoData';
+  const value: unknown = range.value;
+  const [first, last]: unknown[] = Array.isArray(value) ? value : [value, value];
+  return typeof first === 'number' && typeof last === 'number' ? { first, last } : 'BadIndexRangeNoData';
 }
 
-/** A page with the wanted part of each value. The one case in which values become objects. */
-export function partsOf(library: Library, { bytes, count }: EncodedHistoryPage, range: NumericRange): HistoryData {
-  const stream = new library.BinaryStream(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length));
+/** A page with the wanted part of each text. The one case in which values become objects. */
+export function partsOf(library: Library, { bytes, count }: EncodedHistoryPage, range: TextRange): HistoryData {
+  const { BinaryStream, StatusCodes, Variant } = library;
+  const stream = new BinaryStream(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length));
   stream.readInteger();
   const dataValues: DataValue[] = [];
   for (let index = 0; index < count; index++) {
-    const value = library.decodeDataValue(stream);
-    const part = library.extractRange(value, range);
-    // The part has the time of the whole, also where there is no such part.
-    part.sourceTimestamp = value.sourceTimestamp;
-    dataValues.push(part);
+    const shown = library.decodeDataValue(stream);
+    const whole: unknown = shown.value.value;
+    if (typeof whole === 'string' && range.first < whole.length)
+      shown.value.value = whole.slice(range.first, range.last + 1);
+    else if (typeof whole === 'string') {
+      shown.value = new Variant();
+      shown.statusCode = StatusCodes.BadIndexRangeNoData;
+    }
+    dataValues.push(shown);
   }
   return new library.HistoryData({ dataValues });
 }

@@ -4,7 +4,6 @@ import type {
   HistoryReadDetails,
   HistoryReadValueId,
   ISessionContext,
-  NumericRange,
   QualifiedName,
   TimestampsToReturn,
   UAVariable,
@@ -13,7 +12,7 @@ import type { HistoryTarget, MetricDataType } from '../../model';
 import type { HistorySource } from '../model-source';
 import type { ContinuationPoints } from './continuation';
 import type { DetailsReader } from './details';
-import { judgeIndexRange } from './index-range';
+import { judgeIndexRange, type TextRange } from './index-range';
 import { firstPosition, type HistoryQuestion, type Position } from './question';
 import type { HistoryServiceOptions } from './service';
 import { type HistoryStatus, isStatus } from './statuses';
@@ -39,7 +38,7 @@ export interface ReadableNode {
   readonly count: number;
   readonly position: Position;
   /** Part of each value that is wanted. */
-  readonly range: NumericRange | undefined;
+  readonly range: TextRange | undefined;
 }
 
 export class NodeJudge {
