@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import SqliteDatabase from 'better-sqlite3';
 import { systemClock } from '../../../lib/model';
 import { SqliteBackend, StorageError, samplesOf } from '../../../lib/store';
 import { DatabaseReader } from '../../../lib/store/sqlite/reader';
@@ -51,6 +52,29 @@ describe('rows of a database', () => {
     const reader = new DatabaseReader(file);
     const values = Array.from(samplesOf(reader.range(2, 0, 10, 'ascending', 10)), ({ value }) => value);
     assert.deepEqual(values, [Number.NaN, 'text', undefined, true]);
+    reader.close();
+  });
+
+  test('stay the same while one question is answered', () => {
+    const reader = new DatabaseReader(file);
+    const other = new SqliteDatabase(file);
+    const count = (): number => reader.range(4, 0, 10, 'ascending', 10).length;
+    const seen = reader.consistent(() => {
+      const before = count();
+      other.exec('INSERT INTO history (metric_id, time, status, flags, value) VALUES (4, 1, 0, 1, 2.5)');
+      return [before, count()];
+    });
+    assert.deepEqual([...seen, count()], [0, 0, 1]);
+    const broken = new StorageError('internal', 'it broke', 'Ask again.');
+    assert.throws(
+      () =>
+        reader.consistent(() => {
+          throw broken;
+        }),
+      broken,
+    );
+    assert.equal(count(), 1);
+    other.close();
     reader.close();
   });
 
