@@ -39,7 +39,10 @@ describe('the dashboard', () => {
     const tiles = (await texts(page, '.lorua-tile')).join('\n');
     assert.match(tiles, /ChirpStack ● connected 4 applications, 30 devices .*streams/);
     assert.match(tiles, /OPC UA ● listening \d+ clients .*opc\.tcp:/);
-    assert.match(tiles, /Store ● healthy/);
+    assert.match(tiles, /Store ● healthy .*samples wait/);
+    await page.waitForFunction(() =>
+      /MB, history of 7 days/.test(document.querySelector('.lorua-tiles')?.textContent ?? ''),
+    );
     assert.match(tiles, /Values ● \d+ fresh/);
     assert.equal((await page.$$(ROWS)).length, 50);
     assert.match((await texts(page, '.lorua-pages'))[0] ?? '', /1 to 50 of \d+/);

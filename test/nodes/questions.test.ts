@@ -59,6 +59,11 @@ async function start(
   };
 }
 
+function writtenBy([answer]: readonly FlowMessage[]): HistoryExport {
+  assert.ok(answer);
+  return answer.payload as HistoryExport;
+}
+
 const giveReading = (time: number, payload: Record<string, unknown>): void =>
   give('store', { device: { devEui: DEVICE }, time, payload });
 
@@ -146,7 +151,7 @@ describe('metric-store', () => {
     });
     await eventually(() => answers.length + caught.length > 0, 'the export');
     assert.deepEqual(caught.map(errorOf), []);
-    const { path, rows } = answers[0]?.payload as HistoryExport;
+    const { path, rows } = writtenBy(answers);
     assert.equal(path, join(folder, 'exports', 'report.csv'));
     assert.equal(rows, 3);
     const row = (metric: string, value: string): string =>
@@ -171,7 +176,7 @@ describe('metric-store', () => {
     give('store', { topic: 'database.backup', payload: { keep: 3 } });
     await eventually(() => answers.length + caught.length > 0, 'the backup');
     assert.deepEqual(caught.map(errorOf), []);
-    const { path } = answers[0]?.payload as HistoryExport;
+    const { path } = writtenBy(answers);
     assert.deepEqual(readdirSync(join(folder, 'backups')).length, 1);
     const copy = new SqliteBackend(path, systemClock);
     const { metrics, currents } = await copy.open({ replaceDamaged: false });

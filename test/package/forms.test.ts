@@ -162,3 +162,42 @@ describe('icons', () => {
       for (const paint of paints) assert.ok(WHITE.has(paint.toLowerCase()), paint);
     });
 });
+
+describe('rules for devices and metrics', () => {
+  const row = (part: object): object => ({ device: '*', metric: '*', ...part });
+
+  for (const [type, column, most] of [
+    ['stale-detector', 'seconds', 31_536_000],
+    ['gateway-database', 'retentionDays', 36_500],
+  ] as const)
+    test(`of ${type} need a device, a metric and a number within limits`, async () => {
+      const { definition } = await loadEditor(type);
+      const field = definition.defaults.rules;
+      assert.ok(field?.validate);
+      for (const rules of [
+        undefined,
+        [],
+        [row({ [column]: '1' }), row({ [column]: most })],
+        [row({ device: '', metric: 't', [column]: '2,5' })],
+        [row({ device: 'A8-40-41-FF-FF-1E-5A-01', [column]: '1' })],
+      ])
+        assert.equal(field.validate(rules), true, JSON.stringify(rules));
+      for (const rules of [
+        [row({})],
+        [row({ [column]: '' })],
+        [row({ [column]: '-1' })],
+        [row({ [column]: most + 1 })],
+        [row({ [column]: 'long' })],
+        [row({ device: 'hall', [column]: '1' })],
+      ])
+        assert.equal(typeof field.validate(rules), 'string', JSON.stringify(rules));
+    });
+
+  test('of gateway-database may be about a dead-band alone, a size may be without limit', async () => {
+    const { definition } = await loadEditor('gateway-database');
+    assert.equal(definition.defaults.rules?.validate?.([row({ retentionDays: '', deadband: '0' })]), true);
+    const field = definition.defaults.maximumSizeMegabytes;
+    for (const size of ['', '0', '10', '1000000000', 500]) assert.equal(field?.validate?.(size), true, String(size));
+    for (const size of ['9', '-1', 'big', '1e10']) assert.equal(typeof field?.validate?.(size), 'string', size);
+  });
+});

@@ -39,7 +39,7 @@ describe('history.export', () => {
     await withValues();
     const [{ file, rows }, text] = await exported({ file: 'all' });
     assert.equal(file, 'all.csv');
-    assert.equal(rows, 7);
+    assert.equal(rows, 8);
     assert.equal(
       text,
       [
