@@ -46,7 +46,9 @@ export class PendingWrites {
   readonly #largestText: number;
   #chunks: Chunk[] = [];
   #current: Chunk = newChunk(1);
+  /** Gaps included. */
   #samples = 0;
+  #gaps = 0;
   #text = 0;
   #metrics = new Map<number, MetricDefinition>();
   #inventory = new Map<string, InventoryRecord>();
@@ -67,9 +69,9 @@ export class PendingWrites {
     this.#largestText = this.#limits.text / PARTS_OF_BUFFER;
   }
 
-  /** Samples that wait, those being written included. */
+  /** Samples that wait, those being written included, gaps left out. */
   get samples(): number {
-    return this.#samples;
+    return this.#samples - this.#gaps;
   }
 
   /** Whether so much waits that it is better written now. */
@@ -126,6 +128,7 @@ export class PendingWrites {
   /** An entry without value, see gaps.ts. @returns how many samples were given up for it */
   addGap(metric: number, time: number, status: number): number {
     this.#current.gaps++;
+    this.#gaps++;
     return this.addSample(metric, time, status, GAP_FLAGS, undefined);
   }
 
@@ -249,12 +252,14 @@ export class PendingWrites {
     this.#lostSince = new Map();
     this.#chunks.unshift(chunk);
     this.#samples += chunk.samples.length;
+    this.#gaps += chunk.gaps;
   }
 
   /** @returns how many samples, without gaps, were in it */
   #remove(chunk: Chunk): number {
     this.#chunks = this.#chunks.filter((other) => other !== chunk);
     this.#samples -= chunk.samples.length;
+    this.#gaps -= chunk.gaps;
     this.#text -= chunk.samples.textLength;
     this.#passed = (this.#chunks[0] ?? this.#current).serial - 1;
     return chunk.samples.length - chunk.gaps;

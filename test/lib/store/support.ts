@@ -13,14 +13,20 @@ import {
   parseMetricKey,
   parseSourceId,
   parseTenantId,
+  qualityFromCode,
+  type RawHistoryRequest,
   type Reading,
 } from '../../../lib/model';
 import {
+  type DurableBatch,
+  type GatewayStore,
   MemoryBackend,
   type PruneResult,
   type PruneSlice,
+  type RecordPruneSlice,
   type StorageBackend,
   StorageError,
+  type StorageStatistics,
   type StoredState,
   type WriteBatch,
 } from '../../../lib/store';
@@ -76,11 +82,16 @@ export class TroubledBackend implements StorageBackend {
   readonly inner = new MemoryBackend();
   openFault: StorageError | undefined;
   writeFault: StorageError | undefined;
+  commitFault: StorageError | undefined;
   pruneFault: StorageError | undefined;
   /** While set, calls wait for it. */
   gate: Promise<void> | undefined;
   writes: WriteBatch[] = [];
+  commits: DurableBatch[] = [];
   slices: PruneSlice[] = [];
+  recordSlices: RecordPruneSlice[] = [];
+  /** How large the database says it is. */
+  bytes = (): number => 0;
   opened: { replaceDamaged: boolean }[] = [];
   closed: { clean: boolean }[] = [];
   setAside: string | undefined;
@@ -102,7 +113,27 @@ export class TroubledBackend implements StorageBackend {
     await this.inner.write(batch);
   }
 
-  readHistory: StorageBackend['readHistory'] = (range) => this.inner.readHistory(range);
+  async commit(batch: DurableBatch): Promise<void> {
+    await this.gate;
+    if (this.commitFault) throw this.commitFault;
+    this.commits.push(batch);
+    await this.inner.commit(batch);
+  }
+
+  readHistory: StorageBackend['readHistory'] = (...request) => this.inner.readHistory(...request);
+  readEncodedHistory: StorageBackend['readEncodedHistory'] = (...request) => this.inner.readEncodedHistory(...request);
+  readRecords: StorageBackend['readRecords'] = (query) => this.inner.readRecords(query);
+  readJournal: StorageBackend['readJournal'] = (query) => this.inner.readJournal(query);
+
+  async pruneRecords(slice: RecordPruneSlice): Promise<number> {
+    if (this.pruneFault) throw this.pruneFault;
+    this.recordSlices.push(slice);
+    return this.inner.pruneRecords(slice);
+  }
+
+  async statistics(): Promise<StorageStatistics> {
+    return { bytes: this.bytes(), freeBytes: 0 };
+  }
 
   async prune(slice: PruneSlice): Promise<PruneResult> {
     if (this.pruneFault) throw this.pruneFault;
@@ -119,3 +150,28 @@ export class TroubledBackend implements StorageBackend {
 
 export const fault = (reason: StorageError['reason'], message = `it is ${reason}`): StorageError =>
   new StorageError(reason, message, 'Do something.', 'SQLITE_X');
+
+/** All of a metric's history, oldest first, unless a test wants another part. */
+export function rawRequest(name: string, part: Partial<RawHistoryRequest> = {}): RawHistoryRequest {
+  return {
+    kind: 'raw',
+    devEui: sensor,
+    metric: key(name),
+    order: 'ascending',
+    start: 0,
+    end: Number.POSITIVE_INFINITY,
+    limit: 100_000,
+    bounds: { start: false, end: false },
+    ...part,
+  };
+}
+
+/** Time, value and status of each stored entry, oldest first. */
+export async function storedHistory(
+  store: GatewayStore,
+  name: string,
+  devEui: DevEui = sensor,
+): Promise<[number, unknown, string][]> {
+  const { values } = await store.readHistory(rawRequest(name, { devEui }));
+  return values.map(({ time, value, status }) => [time, value, qualityFromCode(status)]);
+}
