@@ -13,7 +13,7 @@ import type {
   MetricDefinition,
   SourceId,
 } from '../model';
-import type { SampleColumns } from './columns';
+import type { Sample, SampleColumns } from './columns';
 import type { MetricColumns } from './metric-columns';
 
 /** Why a backend cannot do what it is asked. */
@@ -162,6 +162,8 @@ export interface StoredHistoryRequest {
   /** `undefined` while no value came. Values other than Double hold until the next one: they are not interpolated. */
   readonly dataType: MetricDataType | undefined;
   readonly request: HistoryRequest;
+  /** The newest sample where it was not stored, because it says nothing new: what is computed reaches up to it. */
+  readonly latest?: Omit<Sample, 'metric'>;
 }
 
 /** A page of an answer; see HistoryPage. */

@@ -68,7 +68,8 @@ export class HistoryDoors {
     // Whatever is asked, neighbours of the range matter too: what waits of the metric is written first.
     if (this.#deps.isWaiting(record.id)) await this.#flush(signal);
     // Its number may have become another one meanwhile, when the storage was opened.
-    return { metric: record.id, dataType: record.definition.dataType, request };
+    const { id: metric, definition, held: latest } = record;
+    return { metric, dataType: definition.dataType, request, ...(latest === undefined ? {} : { latest }) };
   }
 
   /** Waits for what was accepted before, but not for a slow disk. */

@@ -4,6 +4,7 @@
  */
 import type { StoredHistoryPage, StoredHistoryRequest } from '../backend';
 import { readAtTime } from './at-time';
+import { withLatest } from './latest';
 import { readProcessed } from './processed';
 import { readModified, readRaw } from './raw';
 import type { HistoryRows } from './rows';
@@ -14,16 +15,17 @@ export type { HistoryRows, ModifiedColumns } from './rows';
 /** Answers a checked request. */
 export function answerHistory(
   rows: HistoryRows,
-  { metric, dataType, request }: StoredHistoryRequest,
+  { metric, dataType, request, latest }: StoredHistoryRequest,
 ): StoredHistoryPage {
+  const known = (): HistoryRows => (latest === undefined ? rows : withLatest(rows, metric, latest));
   switch (request.kind) {
     case 'raw':
       return readRaw(rows, metric, request);
     case 'modified':
       return readModified(rows, metric, request);
     case 'at-time':
-      return readAtTime(rows, metric, dataType, request);
+      return readAtTime(known(), metric, dataType, request);
     case 'processed':
-      return readProcessed(rows, metric, dataType, request);
+      return readProcessed(known(), metric, dataType, request);
   }
 }

@@ -7,10 +7,16 @@ import {
   LARGEST_HISTORY_PAGE,
   type RawHistoryRequest,
 } from '../../../lib/model';
-import { MemoryBackend, type StorageBackend, StorageError, type StoredHistoryRequest } from '../../../lib/store';
+import {
+  MemoryBackend,
+  type StorageBackend,
+  StorageError,
+  type StoredHistoryRequest,
+  sampleFlags,
+} from '../../../lib/store';
 import { HistoryDoors, type HistoryDoorsDependencies } from '../../../lib/store/history-doors';
 import { checkHistoryRequest } from '../../../lib/store/history-requests';
-import { MetricRecord } from '../../../lib/store/metric-record';
+import { MetricRecord, type OwnValue } from '../../../lib/store/metric-record';
 import { ManualClock } from '../../support/manual-clock';
 import { columnsOf, processed, target } from './history-support';
 
@@ -108,6 +114,7 @@ describe('the doors of history', () => {
   function doorsOf(
     backend: StorageBackend,
     deps: Partial<Pick<HistoryDoorsDependencies, 'isWaiting' | 'settled' | 'clock'>> = {},
+    held?: OwnValue,
   ): HistoryDoors {
     const record = new MetricRecord(1, {
       devEui: target.devEui,
@@ -116,6 +123,7 @@ describe('the doors of history', () => {
       dataType: 'Double',
       kind: 'GAUGE',
     });
+    record.held = held;
     return new HistoryDoors({
       backend,
       clock: new ManualClock(),
@@ -146,6 +154,14 @@ describe('the doors of history', () => {
     const encoded = await doors.readEncoded(request, { sourceTimestamps: true });
     assert.equal(encoded.count, 1);
     assert.deepEqual(encoded.next, next);
+  });
+
+  test('know of a sample that a dead-band kept out', async () => {
+    const held = { time: 30, value: 1, status: 0, flags: sampleFlags(1, 'event', false) };
+    const doors = doorsOf(await opened(), {}, held);
+    const { values } = await doors.read(processed({ aggregate: 'End', start: 0, end: 40 }));
+    assert.deepEqual(values, [{ time: 30, value: 1, status: 0x404 }]);
+    assert.equal((await doors.read(raw)).values.length, 2);
   });
 
   test('have nothing of a metric that is not known', async () => {

@@ -115,6 +115,39 @@ describe('limits of history', () => {
     ]);
   });
 
+  test('a sample that was not stored because it says nothing new is known all the same', () => {
+    const rows = rowsOf([
+      { time: 0, value: 5, status: GOOD },
+      { time: 10, value: 5, status: GOOD },
+    ]);
+    const latest = { time: 40, value: 5, status: GOOD, flags: sampleFlags(5, 'event', false) };
+    const ask = (request: HistoryRequest, known = latest) =>
+      answeredOf(answerHistory(rows, { metric: 1, dataType: 'Double', request, latest: known }));
+    const good = processed({ aggregate: 'DurationGood', start: 0, end: 50, interval: 25 });
+    assert.deepEqual(
+      ask(good).map(({ value }) => value),
+      [25, 16],
+    );
+    assert.deepEqual(
+      ask({ ...good, aggregate: 'End', start: 50, end: 0 }).map(({ time, value }) => [time, value]),
+      [
+        [40, 5],
+        [10, 5],
+      ],
+    );
+    assert.deepEqual(
+      ask({ kind: 'at-time', ...target, times: [30, 40], useSimpleBounds: true }).map(({ status }) => status),
+      [0x402, 0x400],
+    );
+    // It is in no raw reading, and does not count twice when it was stored meanwhile.
+    const raw = { kind: 'raw', ...target, order: 'ascending', start: 0, end: 100, limit: 10 } as const;
+    assert.equal(ask({ ...raw, bounds: { start: false, end: false } }).length, 2);
+    assert.deepEqual(
+      ask(processed({ aggregate: 'Count', start: 0, end: 50 }), { ...latest, time: 10 }).map(({ value }) => value),
+      [2],
+    );
+  });
+
   test('a difference of integers that needs more than 64 bits is out of range', () => {
     const rows = rowsOf([
       { time: 1, value: 2n ** 63n - 1n, status: GOOD },
