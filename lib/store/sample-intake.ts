@@ -74,7 +74,7 @@ export class SampleIntake {
       return false;
     }
     // The last one of those that were left out: the line goes straight to it, not past it.
-    if (held !== undefined && held.time < sample.time) this.#release(metric);
+    if (held !== undefined && held.time !== sample.time) this.#release(metric);
     metric.held = undefined;
     this.#holding.delete(metric);
     metric.stored = sample;
