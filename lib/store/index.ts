@@ -4,6 +4,7 @@ export * from './backend';
 export * from './columns';
 export { GatewayStore, type StoreDependencies, type StoreOptions } from './gateway-store';
 export { MemoryBackend } from './memory/memory-backend';
+export { type MetricColumns, metricColumnsOf, metricsOf } from './metric-columns';
 export type { MetricsChange } from './metric-definitions';
 export { type BufferLimits, DEFAULT_LIMITS } from './pending-writes';
 export {

@@ -41,6 +41,7 @@ export class SamplePruner {
       const until = last === undefined ? bound : last + 1;
       removed += this.#remove.run(metric, until).changes;
       this.#removeModified.run(metric, until);
+      if (last !== undefined) return { removed, done: index };
     }
     return { removed, done: end };
   }

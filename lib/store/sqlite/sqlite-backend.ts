@@ -149,6 +149,7 @@ export class SqliteBackend implements StorageBackend {
   }
 
   async #copyTo(partial: string, signal?: AbortSignal): Promise<void> {
+    this.#refuseIfClosed();
     const client = this.#start({ role: 'backup', file: this.#file });
     this.#backups.add(client);
     const abort = (): void => void client.terminate();

@@ -6,19 +6,28 @@ import { afterEach, beforeEach, describe, test } from 'node:test';
 import SqliteDatabase from 'better-sqlite3';
 import { systemClock } from '../../../lib/model';
 import { GatewayStore, SqliteBackend, StorageError, samplesOf } from '../../../lib/store';
-import { DatabaseReader, DatabaseWriter } from '../../../lib/store/sqlite/database';
 import { errorOfRecord, failureRecord, storageError } from '../../../lib/store/sqlite/failure';
-import { MIGRATIONS, migrate, SCHEMA_VERSION } from '../../../lib/store/sqlite/schema';
+import { SCHEMA_VERSION } from '../../../lib/store/sqlite/schema';
 import { WorkerClient } from '../../../lib/store/sqlite/worker-client';
 import { capturedLogger } from '../../support/captured-logger';
-import { batch, columns, metric, storageConformance } from './storage-conformance';
-import { key, reading, sensor } from './support';
+import {
+  type BackendUnderTest,
+  batch,
+  columns,
+  metric,
+  type Row,
+  rawRequest,
+  storageConformance,
+} from './storage-conformance';
+import { correctionConformance } from './storage-corrections';
+import { recordConformance } from './storage-records';
+import { rawRequest as historyOf, reading } from './support';
 
 function temporaryFolder(): string {
   return mkdtempSync(join(tmpdir(), 'lorua-store-'));
 }
 
-storageConformance('sqlite', () => {
+function create(): Promise<BackendUnderTest> {
   const folder = temporaryFolder();
   const file = join(folder, 'deep', 'lorua.db');
   let backend = new SqliteBackend(file, systemClock);
@@ -34,7 +43,11 @@ storageConformance('sqlite', () => {
       rmSync(folder, { recursive: true });
     },
   });
-});
+}
+
+storageConformance('sqlite', create);
+correctionConformance('sqlite', create);
+recordConformance('sqlite', create);
 
 const reasonIs = (reason: string) => (error: unknown) =>
   error instanceof StorageError && error.reason === reason && error.cure !== '';
@@ -58,7 +71,7 @@ describe('sqlite backend', () => {
     await open();
     assert.equal(statSync(file).mode & 0o777, 0o600);
     await backend.write(batch({ metrics: [metric(1)], rows: [[1, 1, 1]] }));
-    await backend.readHistory({ metric: 1, from: 0, to: 9, limit: 9, order: 'ascending' });
+    await backend.readHistory(rawRequest(1));
     await backend.close({ clean: true });
     assert.deepEqual(readdirSync(folder), ['lorua.db']);
   });
@@ -76,7 +89,7 @@ describe('sqlite backend', () => {
     await open();
     await backend.write(batch({ metrics: [metric(1)], rows: [[1, 1, 1]] }));
     const state = await backend.open({ replaceDamaged: true });
-    assert.deepEqual(state.metrics, []);
+    assert.equal(state.metrics.length, 0);
     const aside = new SqliteDatabase(String(state.setAside), { readonly: true });
     assert.deepEqual(aside.prepare('SELECT count(*) AS n FROM history').get(), { n: 1 });
     aside.close();
@@ -99,7 +112,7 @@ describe('sqlite backend', () => {
     database.close();
     await assert.rejects(open(), (error: unknown) => {
       assert.ok(reasonIs('newer-schema')(error));
-      assert.match((error as Error).message, /schema 2.*up to 1/);
+      assert.match((error as Error).message, /schema 3.*up to 2/);
       return true;
     });
     assert.deepEqual(
@@ -147,8 +160,8 @@ describe('sqlite backend', () => {
       backend.write(batch({ metrics: [metric(1), clash], rows: [[1, 1, 1]] })),
       reasonIs('internal'),
     );
-    const page = await backend.readHistory({ metric: 1, from: 0, to: 9, limit: 9, order: 'ascending' });
-    assert.equal(page.length, 0);
+    const page = await backend.readHistory(rawRequest(1));
+    assert.equal(page.columns.length, 0);
   });
 
   test('after a crash the current value is the newest of history', async () => {
@@ -178,6 +191,95 @@ describe('sqlite backend', () => {
   });
 });
 
+describe('backup', () => {
+  let folder: string;
+  let file: string;
+  let target: string;
+  let backend: SqliteBackend;
+  beforeEach(async () => {
+    folder = temporaryFolder();
+    file = join(folder, 'lorua.db');
+    target = join(folder, 'copy.db');
+    backend = new SqliteBackend(file, systemClock);
+    await backend.open({ replaceDamaged: false });
+    const rows = Array.from({ length: 50_000 }, (_, time): Row => [1, time, time]);
+    await backend.write(batch({ metrics: [metric(1)], rows }));
+  });
+  afterEach(async () => {
+    await backend.close({ clean: true });
+    rmSync(folder, { recursive: true });
+  });
+  const others = (): string[] => readdirSync(folder).filter((name) => !name.startsWith('lorua.db'));
+
+  test('is a complete copy in one file for its owner alone, made while everything goes on', async () => {
+    let isDone = false;
+    const made = backend.backup(target).finally(() => {
+      isDone = true;
+    });
+    let written = 0;
+    while (!isDone) {
+      await backend.write(batch({ rows: [[1, 1_000_000 + written, written]] }));
+      written++;
+      assert.equal((await backend.readHistory(rawRequest(1, { limit: 1 }))).columns.length, 1);
+    }
+    const { bytes } = await made;
+    assert.ok(written > 1);
+    assert.deepEqual(others(), ['copy.db']);
+    assert.equal(statSync(target).size, bytes);
+    assert.equal(statSync(target).mode & 0o777, 0o600);
+    const copy = new SqliteDatabase(target, { readonly: true });
+    assert.deepEqual(copy.pragma('quick_check'), [{ quick_check: 'ok' }]);
+    const { n } = copy.prepare<[], { n: number }>('SELECT count(*) AS n FROM history').get() ?? { n: 0 };
+    assert.ok(n >= 50_000 && n <= 50_000 + written, `${n}`);
+    copy.close();
+    const restored = new SqliteBackend(target, systemClock);
+    const state = await restored.open({ replaceDamaged: false });
+    assert.equal(state.currents.length, 1);
+    await restored.close({ clean: true });
+  });
+
+  test('never overwrites a file', async () => {
+    writeFileSync(target, 'mine');
+    await assert.rejects(backend.backup(target), reasonIs('not-permitted'));
+    assert.equal(readFileSync(target, 'utf8'), 'mine');
+    await assert.rejects(backend.backup(join(folder, 'no', 'folder.db')), reasonIs('not-permitted'));
+    mkdirSync(`${target}2.partial`);
+    await assert.rejects(backend.backup(`${target}2`), StorageError);
+    assert.deepEqual(others(), ['copy.db', 'copy.db2.partial']);
+  });
+
+  test('leaves nothing when it is withdrawn or the store closes', async () => {
+    await assert.rejects(backend.backup(target, AbortSignal.abort()), StorageError);
+    assert.deepEqual(others(), []);
+    const controller = new AbortController();
+    const withdrawn = assert.rejects(backend.backup(target, controller.signal), StorageError);
+    setImmediate(() => controller.abort());
+    await withdrawn;
+    assert.deepEqual(others(), []);
+    const closed = assert.rejects(backend.backup(target), StorageError);
+    setImmediate(() => void backend.close({ clean: true }));
+    await closed;
+    assert.deepEqual(others(), []);
+    await assert.rejects(backend.backup(target), StorageError);
+  });
+
+  test("a leftover of a backup that was killed is in nobody's way", async () => {
+    writeFileSync(`${target}.partial`, 'half');
+    await backend.backup(target);
+    assert.deepEqual(others(), ['copy.db']);
+  });
+
+  test('of a damaged database says so and leaves nothing', async () => {
+    await backend.close({ clean: true });
+    const bytes = readFileSync(file);
+    bytes.fill(0xa5, 200 * 4_096, 210 * 4_096);
+    writeFileSync(file, bytes);
+    backend = new SqliteBackend(file, systemClock);
+    await assert.rejects(backend.backup(target), reasonIs('corrupt'));
+    assert.deepEqual(others(), []);
+  });
+});
+
 describe('worker of the database', () => {
   test('killed while the store writes: nothing is lost, nothing doubled, reading goes on', async () => {
     const folder = temporaryFolder();
@@ -191,7 +293,7 @@ describe('worker of the database', () => {
     const { logger, entries } = capturedLogger('store');
     const store = new GatewayStore(backend, { clock: systemClock, logger }, { retentionDays: 0 });
     await store.open();
-    const query = { devEui: sensor, metric: key('a'), from: 0, to: 1e15, limit: 100_000, order: 'ascending' } as const;
+    const query = historyOf('a');
     for (let index = 0; index < 40_000; index++) {
       store.accept(reading({ a: index }, index));
       if (index % 10_000 === 5_000) {
@@ -200,9 +302,9 @@ describe('worker of the database', () => {
       }
     }
     await store.settled();
-    const { samples } = await store.readHistory(query);
-    assert.equal(samples.length, 40_000);
-    assert.ok(samples.every(({ value }, index) => value === index));
+    const { values } = await store.readHistory(query);
+    assert.equal(values.length, 40_000);
+    assert.ok(values.every(({ value }, index) => value === index));
     assert.equal(store.health().state, 'healthy');
     assert.ok(threads.filter(({ role }) => role === 'writer').length > 1);
     assert.ok(entries.every(({ level }) => level !== 'warn'));
@@ -238,92 +340,7 @@ describe('worker of the database', () => {
   });
 });
 
-describe('migrations', () => {
-  test('run in order, each with its version, after one backup; a failed one leaves the version before', () => {
-    const database = new SqliteDatabase(':memory:');
-    const backups: number[] = [];
-    const backUp = (version: number): number => backups.push(version);
-    migrate(database, backUp, MIGRATIONS);
-    assert.deepEqual(backups, []);
-    const more = [...MIGRATIONS, 'ALTER TABLE metrics ADD COLUMN unit TEXT', 'CREATE TABLE broken (; '];
-    assert.throws(() => migrate(database, backUp, more));
-    assert.equal(database.pragma('user_version', { simple: true }), SCHEMA_VERSION + 1);
-    migrate(database, backUp, [...more.slice(0, -1), 'CREATE TABLE fine (a)']);
-    assert.equal(database.pragma('user_version', { simple: true }), SCHEMA_VERSION + 2);
-    assert.deepEqual(backups, [1, 2]);
-    migrate(database, backUp, [...more.slice(0, -1), 'CREATE TABLE fine (a)']);
-    assert.deepEqual(backups, [1, 2]);
-    database.close();
-  });
-});
-
-// The same in this thread, where coverage sees it.
-describe('database', () => {
-  test('writes, reads, prunes, closes', () => {
-    const folder = temporaryFolder();
-    const file = join(folder, 'lorua.db');
-    const options = { replaceDamaged: false, now: 0 };
-    const { writer } = DatabaseWriter.open(file, options);
-    const source = 's' as never;
-    writer.write(
-      batch({
-        metrics: [metric(1)],
-        rows: [
-          [1, 1, 1.5],
-          [1, 2, 2n],
-          [1, 3, true],
-          [1, 4, 'x'],
-          [1, 5, undefined],
-        ],
-        currents: columns([[1, 5, 1]]).trimmed(),
-        events: [{ devEui: metric(1).definition.devEui, sequence: 1, eventId: 'e' as never }],
-        inventory: [
-          { source, kind: 'device', id: 'a', body: '{}' },
-          { source, kind: 'device', id: 'b', body: undefined },
-        ],
-      }),
-    );
-    const reader = new DatabaseReader(file);
-    const range = { metric: 1, from: 0, to: 9, limit: 9 };
-    assert.deepEqual(
-      [...samplesOf(reader.readHistory({ ...range, order: 'descending' }))].map(({ value }) => value),
-      [undefined, 'x', true, 2n, 1.5],
-    );
-    assert.deepEqual(writer.prune({ before: 4, afterMetric: 0, limit: 2 }), { removed: 2, next: 0 });
-    assert.deepEqual(writer.prune({ before: 4, afterMetric: 0, limit: 2 }), { removed: 1, next: undefined });
-    assert.equal(reader.readHistory({ ...range, order: 'ascending' }).length, 2);
-    reader.close();
-    reader.close();
-    assert.throws(() => reader.readHistory({ ...range, order: 'ascending' }), StorageError);
-    assert.equal(writer.file, file);
-    writer.close({ clean: true });
-    writer.close({ clean: true });
-    assert.throws(() => writer.write(batch({})), StorageError);
-    assert.throws(() => new DatabaseReader(join(folder, 'none.db')), reasonIs('not-permitted'));
-    const again = DatabaseWriter.open(file, options);
-    assert.equal(again.state.metrics.length, 1);
-    assert.equal(again.state.inventory.length, 1);
-    again.writer.close({ clean: false });
-    rmSync(folder, { recursive: true });
-  });
-
-  test('an older schema is backed up before it is migrated', () => {
-    const folder = temporaryFolder();
-    const file = join(folder, 'lorua.db');
-    const database = new SqliteDatabase(file);
-    migrate(database, () => undefined);
-    database.prepare(`INSERT INTO gateway_state VALUES ('a', 'b')`).run();
-    migrate(database, (version) => database.prepare('VACUUM INTO ?').run(`${file}.${version}`), [
-      ...MIGRATIONS,
-      'CREATE TABLE more (a)',
-    ]);
-    const backup = new SqliteDatabase(`${file}.1`);
-    assert.equal(backup.pragma('user_version', { simple: true }), 1);
-    backup.close();
-    database.close();
-    rmSync(folder, { recursive: true });
-  });
-
+describe('faults', () => {
   test('faults of SQLite and the file system have a reason and a cure', () => {
     const cases: [string, string][] = [
       ['SQLITE_FULL', 'disk-full'],

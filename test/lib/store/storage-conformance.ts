@@ -3,18 +3,23 @@ import { after, before, describe, test } from 'node:test';
 import * as fc from 'fast-check';
 import {
   type EventId,
+  MEASUREMENT_KINDS,
   type MetricKey,
   type MetricValue,
   parseDevEui,
   qualityCode,
+  type RawHistoryRequest,
   type SourceId,
 } from '../../../lib/model';
 import {
   EVENTS_PER_DEVICE,
+  metricsOf,
+  type PruneSlice,
   type Sample,
   SampleColumnsBuilder,
   type StorageBackend,
   StorageError,
+  type StoredHistoryRequest,
   type StoredMetric,
   sampleFlags,
   samplesOf,
@@ -47,8 +52,34 @@ export function batch(part: Partial<WriteBatch> & { rows?: readonly Row[] }): Wr
     metrics: [],
     events: [],
     inventory: [],
+    journal: [],
+    now: 1_000_000,
     ...rest,
   };
+}
+
+/** All stored entries of a metric, oldest first, unless a test wants another part. */
+export function rawRequest(id: number, part: Partial<RawHistoryRequest> = {}): StoredHistoryRequest {
+  return {
+    metric: id,
+    dataType: 'Double',
+    request: {
+      kind: 'raw',
+      devEui,
+      metric: `m${id}` as MetricKey,
+      order: 'ascending',
+      start: 0,
+      end: Number.POSITIVE_INFINITY,
+      limit: 10_000,
+      bounds: { start: false, end: false },
+      ...part,
+    },
+  };
+}
+
+/** Everything of some metrics older than an instant. */
+export function slice(metrics: readonly number[], before: number, limit: number): PruneSlice {
+  return { metrics: Int32Array.from(metrics), before: new Float64Array(metrics.length).fill(before), limit };
 }
 
 const plain = ({ time, value, status }: Sample): unknown[] => [time, value, status];
@@ -70,14 +101,15 @@ export function storageConformance(name: string, create: () => Promise<BackendUn
       backend = subject.backend;
     });
     after(() => subject.dispose());
-    const all = async (id: number, part: object = {}): Promise<unknown[]> => {
-      const range = { metric: id, from: 0, to: 1e15, limit: 10_000, order: 'ascending' as const, ...part };
-      return [...samplesOf(await backend.readHistory(range))].map(plain);
-    };
+    const all = async (id: number, part: Partial<RawHistoryRequest> = {}): Promise<unknown[]> =>
+      [...samplesOf((await backend.readHistory(rawRequest(id, part))).columns)].map(plain);
 
     test('an empty storage holds nothing', async () => {
       const state = await backend.open({ replaceDamaged: false });
-      assert.deepEqual([state.metrics, state.events, state.inventory, state.currents.length], [[], [], [], 0]);
+      assert.deepEqual(
+        [state.metrics.length, state.events, state.inventory, state.currents.length, state.gaps.length],
+        [0, [], [], 0, 0],
+      );
       assert.equal(state.setAside, undefined);
       assert.deepEqual(await all(99), []);
     });
@@ -169,13 +201,13 @@ export function storageConformance(name: string, create: () => Promise<BackendUn
     test('a range is half-open, in both orders, limited', async () => {
       const rows = [1, 2, 3, 4, 5].map((time): Row => [5, time, time]);
       await backend.write(batch({ metrics: [metric(5)], rows }));
-      const times = async (part: object): Promise<unknown[]> =>
+      const times = async (part: Partial<RawHistoryRequest>): Promise<unknown[]> =>
         (await all(5, part)).map((row) => (row as unknown[])[0]);
-      assert.deepEqual(await times({ from: 2, to: 4 }), [2, 3]);
-      assert.deepEqual(await times({ from: 2, to: 5, order: 'descending' }), [4, 3, 2]);
+      assert.deepEqual(await times({ start: 2, end: 4 }), [2, 3]);
+      assert.deepEqual(await times({ start: 4, end: 1, order: 'descending' }), [4, 3, 2]);
       assert.deepEqual(await times({ limit: 2 }), [1, 2]);
-      assert.deepEqual(await times({ limit: 2, order: 'descending' }), [5, 4]);
-      assert.deepEqual(await times({ from: 4, to: 2 }), []);
+      assert.deepEqual(await times({ start: 9, end: 0, limit: 2, order: 'descending' }), [5, 4]);
+      assert.deepEqual(await times({ start: 6, end: 8 }), []);
     });
 
     test('reads agree with a simple model over random samples', async () => {
@@ -202,7 +234,18 @@ export function storageConformance(name: string, create: () => Promise<BackendUn
               .sort(([a], [b]) => (order === 'ascending' ? a - b : b - a))
               .slice(0, limit)
               .map(([time, value]) => [time, value, 0]);
-            assert.deepEqual(await all(id, { from, to, limit, order }), expected);
+            const isForward = order === 'ascending';
+            // `from` = `to` would ask for that instant.
+            if (from < to)
+              assert.deepEqual(
+                await all(id, {
+                  start: isForward ? from : to - 1,
+                  end: isForward ? to : from - 1,
+                  limit,
+                  order,
+                }),
+                expected,
+              );
           },
         ),
         { numRuns: 60 },
@@ -212,20 +255,28 @@ export function storageConformance(name: string, create: () => Promise<BackendUn
     test('pruning goes in slices and removes exactly what is old', async () => {
       const rows = [6, 7, 8].flatMap((id) => Array.from({ length: 50 }, (_, time): Row => [id, time, time]));
       await backend.write(batch({ metrics: [metric(6), metric(7), metric(8)], rows }));
-      let afterMetric: number | undefined = 5;
+      let left = [6, 7, 8];
       let removed = 0;
       let slices = 0;
-      while (afterMetric !== undefined) {
-        const result = await backend.prune({ before: 30, afterMetric, limit: 20 });
+      while (left.length > 0) {
+        const result = await backend.prune(slice(left, 30, 20));
         assert.ok(result.removed <= 20);
         removed += result.removed;
-        afterMetric = result.next;
+        left = left.slice(result.done);
         slices++;
       }
-      assert.ok(removed >= 90, `${removed}`);
+      assert.equal(removed, 90);
       assert.ok(slices > 4);
       for (const id of [6, 7, 8]) assert.deepEqual((await all(id))[0], [30, 30, 0]);
-      assert.equal((await backend.prune({ before: 30, afterMetric: 5, limit: 1_000 })).removed, 0);
+      assert.deepEqual(await backend.prune(slice([6, 7, 8], 30, 1_000)), { removed: 0, done: 3 });
+    });
+
+    test('pruning follows the instant of each metric', async () => {
+      const rows = [9, 10].flatMap((id) => [1, 2, 3].map((time): Row => [id, time, time]));
+      await backend.write(batch({ metrics: [metric(9), metric(10)], rows }));
+      const both = { metrics: Int32Array.of(9, 10), before: Float64Array.of(3, Number.NEGATIVE_INFINITY), limit: 10 };
+      assert.deepEqual(await backend.prune(both), { removed: 2, done: 2 });
+      assert.deepEqual([(await all(9)).length, (await all(10)).length], [1, 3]);
     });
 
     test('definitions, current values, events and inventory are there after a restart, clean or not', async () => {
@@ -259,7 +310,7 @@ export function storageConformance(name: string, create: () => Promise<BackendUn
         );
         backend = await subject.reopen(clean);
         const state = await backend.open({ replaceDamaged: false });
-        const names = new Map(state.metrics.map(({ id, definition }) => [id, definition.name]));
+        const names = new Map(Array.from(metricsOf(state.metrics), ({ id, definition }) => [id, definition.name]));
         assert.equal(names.get(1), `now ${newest}`);
         const currents = new Map([...samplesOf(state.currents)].map((sample) => [sample.metric, sample.value]));
         assert.equal(currents.get(newest), 'seven');
@@ -273,13 +324,69 @@ export function storageConformance(name: string, create: () => Promise<BackendUn
       }
     });
 
+    test('metrics come back as they were defined', async () => {
+      const odd: StoredMetric = {
+        id: 400,
+        definition: { devEui, key: 'odd' as MetricKey, name: 'a\u001eb\n"c"', dataType: undefined, kind: 'UNKNOWN' },
+      };
+      const typed = (['Double', 'Int64', 'Boolean', 'String'] as const).map(
+        (dataType, index): StoredMetric => ({
+          id: 401 + index,
+          definition: { ...metric(401 + index).definition, dataType, kind: MEASUREMENT_KINDS[index + 1] ?? 'UNKNOWN' },
+        }),
+      );
+      for (const metrics of [typed, [odd]]) {
+        await backend.write(batch({ metrics }));
+        backend = await subject.reopen(true);
+        const state = await backend.open({ replaceDamaged: false });
+        const ids = new Set(metrics.map(({ id }) => id));
+        assert.deepEqual(
+          [...metricsOf(state.metrics)].filter(({ id }) => ids.has(id)),
+          metrics,
+        );
+      }
+    });
+
+    test('a question may be withdrawn', async () => {
+      const controller = new AbortController();
+      const questions = [1, 2, 3].map(() => backend.readHistory(rawRequest(1), controller.signal));
+      controller.abort();
+      const outcomes = await Promise.allSettled([...questions, backend.readHistory(rawRequest(1), controller.signal)]);
+      for (const outcome of outcomes)
+        if (outcome.status === 'rejected') assert.ok(outcome.reason instanceof StorageError);
+      assert.equal(outcomes.at(-1)?.status, 'rejected');
+      assert.ok((await all(1)).length > 0);
+    });
+
+    test('statistics say what the data takes', async () => {
+      const { bytes, freeBytes } = await backend.statistics();
+      assert.ok(bytes > 0);
+      assert.ok(freeBytes >= 0);
+    });
+
+    test('an encoded page holds the same values', async () => {
+      const { columns: plainColumns } = await backend.readHistory(rawRequest(1));
+      const page = await backend.readEncodedHistory(rawRequest(1), { sourceTimestamps: true });
+      assert.equal(page.count, plainColumns.length);
+      assert.equal(new DataView(page.bytes.buffer, page.bytes.byteOffset).getInt32(0, true), plainColumns.length);
+    });
+
     test('a closed backend refuses everything, and may be closed again', async () => {
       await backend.close({ clean: true });
       await backend.close({ clean: true });
-      const range = { metric: 1, from: 0, to: 1, limit: 1, order: 'ascending' as const };
-      await assert.rejects(backend.write(batch({})), StorageError);
-      await assert.rejects(backend.readHistory(range), StorageError);
-      await assert.rejects(backend.prune({ before: 1, afterMetric: 0, limit: 1 }), StorageError);
+      const query = { journal: 'event', from: 0, to: 1, limit: 1 } as const;
+      for (const call of [
+        backend.write(batch({})),
+        backend.commit({ records: [], removed: [], journal: [] }),
+        backend.readHistory(rawRequest(1)),
+        backend.readEncodedHistory(rawRequest(1), { sourceTimestamps: true }),
+        backend.readRecords({ kind: 'command', limit: 1 }),
+        backend.readJournal(query),
+        backend.prune(slice([1], 1, 1)),
+        backend.pruneRecords({ events: 1, audit: 1, ended: 1, limit: 1 }),
+        backend.statistics(),
+      ])
+        await assert.rejects(call, StorageError);
     });
   });
 }
