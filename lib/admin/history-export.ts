@@ -37,7 +37,7 @@ export interface HistoryExport extends WrittenFile {
 }
 
 /** Values in memory at a time. */
-const PAGE = 2_000;
+const PAGE = 1_000;
 
 /**
  * Writes history into a file, page by page: device after device, metric after metric, oldest first. Without `from` from

@@ -54,6 +54,20 @@ describe('environment', () => {
     });
   });
 
+  it('takes a size of the database that is 0, no limit, or has room for history', () => {
+    for (const [size, expected] of [
+      ['0', 0],
+      ['10', 10],
+      ['', 0],
+    ] as const)
+      assert.equal(parse({ HISTORY_MAX_MB: size }).environment.historyMaximumMegabytes, expected);
+    for (const size of ['9', '-1', '1.5', 'all'])
+      assert.throws(
+        () => parse({ HISTORY_MAX_MB: size }),
+        /HISTORY_MAX_MB is ".*": it must be 0 or a whole number from 10/,
+      );
+  });
+
   it('reads every variable', () => {
     const folder = mkdtempSync(join(tmpdir(), 'lorua-environment-'));
     const caFile = join(folder, 'ca.pem');
