@@ -91,10 +91,10 @@ describe('retention', () => {
     await start({ retentionDays: 1 });
     for (let sample = 0; sample < 5_000; sample++) store.accept(reading({ a: 1 }, T - 3 * DAY + sample));
     await store.settled();
-    const { prune } = backend;
+    const prune = backend.prune.bind(backend);
     backend.prune = async (slice) => {
       await wait(clock, 400);
-      return prune.call(backend, slice);
+      return prune(slice);
     };
     await clock.advance(MINUTE + 20_000);
     assert.deepEqual(
@@ -169,14 +169,15 @@ describe('a maximum size', () => {
   /** As a database does: so many bytes for each sample, and something that is no history. */
   function sized(fixed: number): void {
     backend.bytes = () => fixed + SAMPLE * rows;
-    const { prune, write } = backend;
+    const prune = backend.prune.bind(backend);
+    const write = backend.write.bind(backend);
     let rows = 0;
     backend.write = async (batch) => {
-      await write.call(backend, batch);
+      await write(batch);
       rows += batch.samples?.length ?? 0;
     };
     backend.prune = async (slice) => {
-      const result = await prune.call(backend, slice);
+      const result = await prune(slice);
       rows -= result.removed;
       return result;
     };
