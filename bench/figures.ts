@@ -3,6 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { type LoopDelay, measured, median } from '../test/support/measure';
 
 /** Runs that count, of which the median is taken. */
@@ -28,6 +30,12 @@ export async function inFolder<T>(run: (folder: string) => Promise<T>): Promise<
   }
 }
 
+/** What one run left behind is not to be collected in the time of another. */
+function collectGarbage(): void {
+  setFlagsFromString('--expose-gc');
+  runInNewContext('gc')();
+}
+
 /** How late the event loop is while nothing happens. */
 export async function idleLoop(): Promise<LoopDelay> {
   return (await measured(() => pause(IDLE))).loop;
@@ -49,15 +57,14 @@ export interface Comparison {
  */
 export async function compare(
   ours: () => Promise<number | undefined>,
-  bare: () => Promise<unknown> | unknown,
+  bare: () => Promise<void> | void,
 ): Promise<Comparison> {
   const runs: { ours: number; bare: number; loop: LoopDelay }[] = [];
   for (let run = 0; run <= RUNS; run++) {
     const bareRun = await measured(bare);
-    // What the one left behind is not to be collected in the time of the other.
-    global.gc?.();
+    collectGarbage();
     const ourRun = await measured(ours);
-    global.gc?.();
+    collectGarbage();
     // The first run warms up and does not count.
     if (run > 0)
       runs.push({

@@ -34,6 +34,7 @@ function runOnce(prunes: boolean, seconds: number): Promise<Run> {
       { clock: pruning.clock, logger: pruning.watch(silentLogger) },
     );
     await store.open();
+    if (prunes) pruning.begin();
     let count = 0;
     const { seconds: took, loop } = await measured(async () => {
       const begun = performance.now();

@@ -50,9 +50,14 @@ type Reply = { readonly answer?: HistorianAnswer; readonly failure?: string };
 
 export class HistorianClient {
   readonly #child: ChildProcess;
+  readonly #gone: Promise<never>;
 
   private constructor(child: ChildProcess) {
     this.#child = child;
+    this.#gone = once(child, 'exit').then((): never => {
+      throw new Error('the historian has ended');
+    });
+    this.#gone.catch(() => undefined);
   }
 
   static async start(access: HistorianAccess): Promise<HistorianClient> {
@@ -76,12 +81,8 @@ export class HistorianClient {
 
   async #call(message: Message): Promise<Reply> {
     const reply = once(this.#child, 'message') as Promise<[Reply]>;
-    const gone = once(this.#child, 'exit').then((): never => {
-      throw new Error('the historian has ended');
-    });
-    gone.catch(() => undefined);
     this.#child.send(message);
-    const [answered] = await Promise.race([reply, gone]);
+    const [answered] = await Promise.race([reply, this.#gone]);
     if (answered.failure !== undefined) throw new Error(answered.failure);
     return answered;
   }

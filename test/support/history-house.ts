@@ -1,6 +1,14 @@
 /** Store and OPC UA server in this process, wired as the flow wires them, without the flow. */
 import { join } from 'node:path';
-import { type Clock, type Inventory, parseSourceId, type Reading, silentLogger, systemClock } from '../../lib/model';
+import {
+  type Clock,
+  type Inventory,
+  type Logger,
+  parseSourceId,
+  type Reading,
+  silentLogger,
+  systemClock,
+} from '../../lib/model';
 import { GATEWAY_NAMESPACE, GatewayServer, parseServerSettings } from '../../lib/opcua';
 import { GatewayStore, parseStoreSettings, SqliteBackend, type StorageBackend } from '../../lib/store';
 import type { HistorianAccess } from './history-client';
@@ -14,6 +22,7 @@ export interface HouseOptions {
   /** 0 = nothing is removed, which is the default. */
   readonly retentionDays?: number;
   readonly clock?: Clock;
+  readonly logger?: Logger;
   /** What stands between the store and its disk. */
   readonly disk?: (backend: StorageBackend) => StorageBackend;
 }
@@ -43,8 +52,8 @@ async function namespaceOf(server: GatewayServer): Promise<number> {
 }
 
 export async function openHouse(options: HouseOptions): Promise<House> {
-  const { folder, file, inventory, retentionDays = 0, clock = systemClock, disk } = options;
-  const deps = { clock, logger: silentLogger };
+  const { folder, file, inventory, retentionDays = 0, clock = systemClock, logger = silentLogger, disk } = options;
+  const deps = { clock, logger };
   const store =
     disk === undefined
       ? GatewayStore.create(parseStoreSettings({ file, retentionDays }), deps)
