@@ -96,7 +96,7 @@ function fillRuleList(
   list: JQuery,
   columns: readonly RuleColumn[],
   text: (field: string) => string,
-  rows: readonly RuleRow[],
+  rows: readonly RuleRow[] | string | undefined,
 ): void {
   const input = (field: string, value: unknown, width: string): JQuery =>
     $('<input/>', { type: 'text', 'data-field': field, placeholder: text(field), 'aria-label': text(field) })
@@ -113,16 +113,20 @@ function fillRuleList(
     removable: true,
     sortable: true,
   });
-  for (const row of rows) list.editableList('addItem', row);
+  // A text names the environment or is JSON, made outside of this form.
+  if (Array.isArray(rows)) for (const row of rows) list.editableList('addItem', row);
 }
 
-/** What a list of rules says now. */
-function readRuleList<Field extends string>(list: JQuery, fields: readonly Field[]): Record<Field, string>[] {
-  return list
-    .editableList('items')
-    .toArray()
-    .map((item: HTMLElement | JQuery) => {
-      const value = (name: string): string => String($(item).find(`[data-field=${name}]`).val() ?? '').trim();
-      return Object.fromEntries(fields.map((field) => [field, value(field)])) as Record<Field, string>;
-    });
+/** What a list of rules says now; a text that was there before stays until somebody adds a rule. */
+function readRuleList<Field extends string, Text extends string>(
+  list: JQuery,
+  fields: readonly Field[],
+  before: readonly unknown[] | Text,
+): Record<Field, string>[] | Text {
+  const items = list.editableList('items').toArray();
+  if (items.length === 0 && typeof before === 'string') return before;
+  return items.map((item: HTMLElement | JQuery) => {
+    const value = (name: string): string => String($(item).find(`[data-field=${name}]`).val() ?? '').trim();
+    return Object.fromEntries(fields.map((field) => [field, value(field)])) as Record<Field, string>;
+  });
 }

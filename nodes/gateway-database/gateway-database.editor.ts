@@ -14,7 +14,8 @@ interface DatabaseProperties {
   file: string;
   retentionDays: string;
   maximumSizeMegabytes: string;
-  rules: StorageRuleProperties[];
+  /** A text is `${NAME}` or JSON. */
+  rules: StorageRuleProperties[] | string;
   eventDays: string;
   auditDays: string;
   commandDays: string;
@@ -54,14 +55,10 @@ RED.nodes.registerType<DatabaseProperties & import('node-red').EditorNodePropert
     backend.on('change', showFile);
     showFile();
     const text = (key: string): string => this._(`gateway-database.rule.${key}`);
-    fillRuleList($('#node-config-input-rules-container'), STORAGE_RULES, text, this.rules ?? []);
+    fillRuleList($('#node-config-input-rules-container'), STORAGE_RULES, text, this.rules);
   },
   oneditsave() {
-    this.rules = readRuleList($('#node-config-input-rules-container'), [
-      'device',
-      'metric',
-      'retentionDays',
-      'deadband',
-    ]);
+    const fields = ['device', 'metric', 'retentionDays', 'deadband'] as const;
+    this.rules = readRuleList($('#node-config-input-rules-container'), fields, this.rules);
   },
 });

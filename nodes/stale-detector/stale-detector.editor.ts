@@ -12,7 +12,8 @@ interface StaleDetectorProperties {
   intervals: string;
   staleAfter: string;
   deadFactor: string;
-  rules: ThresholdRuleProperties[];
+  /** A text is `${NAME}` or JSON. */
+  rules: ThresholdRuleProperties[] | string;
 }
 
 const THRESHOLDS = [{ field: 'seconds', width: '14%', least: 1, most: 31_536_000 }];
@@ -48,9 +49,9 @@ RED.nodes.registerType<StaleDetectorProperties & import('node-red').EditorNodePr
   },
   oneditprepare() {
     const text = (key: string): string => this._(`stale-detector.label.${key}`);
-    fillRuleList($('#node-input-rules-container'), THRESHOLDS, text, this.rules ?? []);
+    fillRuleList($('#node-input-rules-container'), THRESHOLDS, text, this.rules);
   },
   oneditsave() {
-    this.rules = readRuleList($('#node-input-rules-container'), ['device', 'metric', 'seconds']);
+    this.rules = readRuleList($('#node-input-rules-container'), ['device', 'metric', 'seconds'], this.rules);
   },
 });
