@@ -105,8 +105,8 @@ function fillRuleList(
   list.css({ minHeight: '120px' }).editableList({
     addItem(container, _index, row: RuleRow) {
       container.append(
-        input('device', row.device ?? '*', '38%'),
-        input('metric', row.metric ?? '*', '26%'),
+        input('device', row.device ?? '*', '40%'),
+        input('metric', row.metric ?? '*', '22%'),
         ...columns.map(({ field, width }) => input(field, row[field], width)),
       );
     },
