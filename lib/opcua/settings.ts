@@ -32,7 +32,10 @@ export interface ServerLimits {
   /** Items in one CreateMonitoredItems, Modify or Delete call. */
   readonly maxMonitoredItemsPerCall: number;
   readonly maxNodesPerHistoryRead: number;
-  /** Values of one node in the answer to a HistoryRead; the rest follows by continuation points. */
+  /**
+   * Values of one node in the answer to a HistoryRead; the rest follows by continuation points. Pages of this size are
+   * the fastest to read as a whole: the next is got ready while the client takes in the last.
+   */
   readonly maxHistoryValuesPerNode: number;
   /** Bytes of one chunk. Small chunks make small reads cheap; a message may have many. */
   readonly chunkSize: number;
@@ -76,7 +79,7 @@ export const SERVER_DEFAULTS = {
   maxNodesPerCall: 5_000,
   maxMonitoredItemsPerCall: 5_000,
   maxNodesPerHistoryRead: 200,
-  maxHistoryValuesPerNode: 10_000,
+  maxHistoryValuesPerNode: 5_000,
   chunkSize: 16_384,
   removedNodesKept: 24 * 3_600_000,
   applicationName: 'Lorua',
