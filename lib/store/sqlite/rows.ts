@@ -27,18 +27,60 @@ export function storedValueAt(columns: SampleColumns, integers: BigInt64Array, i
   }
 }
 
-/** Runs a statement for each sample. Numbers arrive in INTEGER columns as integers by their affinity. */
-export function runForEach(statement: Statement<SampleParameters>, columns: SampleColumns): void {
-  const { length, metric, time, status, flags } = columns;
-  const integers = integersOf(columns);
-  for (let index = 0; index < length; index++)
-    statement.run(
-      metric[index] as number,
-      time[index] as number,
-      status[index] as number,
-      flags[index] as number,
-      storedValueAt(columns, integers, index),
-    );
+/** Samples that one statement takes: half the time of one statement for each. */
+export const GROUP_SIZE = 8;
+
+/** The values of a group in SQL. */
+export const GROUP_VALUES = Array<string>(GROUP_SIZE).fill('(?, ?, ?, ?, ?)').join(', ');
+
+/**
+ * Gathers samples to be bound to one statement with {@link GROUP_VALUES}. Numbers arrive in INTEGER columns as integers
+ * by their affinity.
+ */
+export class SampleGroup {
+  /** What to bind: five values a sample. */
+  readonly parameters: StoredValue[] = Array<StoredValue>(GROUP_SIZE * 5).fill(null);
+  /** Places of its samples in the columns. */
+  readonly places: number[] = [];
+  readonly #columns: SampleColumns;
+  readonly #integers: BigInt64Array;
+
+  constructor(columns: SampleColumns) {
+    this.#columns = columns;
+    this.#integers = integersOf(columns);
+  }
+
+  /** @returns whether the group is full */
+  add(index: number): boolean {
+    const { metric, time, status, flags } = this.#columns;
+    const { parameters } = this;
+    const start = this.places.length * 5;
+    parameters[start] = metric[index] as number;
+    parameters[start + 1] = time[index] as number;
+    parameters[start + 2] = status[index] as number;
+    parameters[start + 3] = flags[index] as number;
+    parameters[start + 4] = storedValueAt(this.#columns, this.#integers, index);
+    return this.places.push(index) === GROUP_SIZE;
+  }
+
+  clear(): void {
+    this.places.length = 0;
+  }
+}
+
+/** Runs statements for all samples: `forGroup` with as many as it takes, `forOne` with the rest. */
+export function runForEach(
+  forGroup: Statement<[StoredValue[]]>,
+  forOne: Statement<[StoredValue[]]>,
+  columns: SampleColumns,
+): void {
+  const group = new SampleGroup(columns);
+  for (let index = 0; index < columns.length; index++)
+    if (group.add(index)) {
+      forGroup.run(group.parameters);
+      group.clear();
+    }
+  for (let start = 0; start < group.places.length * 5; start += 5) forOne.run(group.parameters.slice(start, start + 5));
 }
 
 /** The sample at one place of columns. */

@@ -1,15 +1,25 @@
 /** Writes samples into history: corrections and gaps included. Inside a transaction of the writer. */
 import type { Database, Statement } from 'better-sqlite3';
+import type { MetricValue } from '../../model';
 import type { OpenGaps } from '../backend';
 import { GAP_FLAGS, integersOf, isGap, type Sample, type SampleColumns, SampleFlag } from '../columns';
 import { correctedFlags, correctionOf } from '../correction';
 import { enterGap, type GapRows, type PlacedRow, repairGaps } from '../gaps';
-import { type SampleParameters, type SampleRow, type StoredValue, sampleAt, sampleOfRow, storedValueAt } from './rows';
+import {
+  GROUP_VALUES,
+  SampleGroup,
+  type SampleParameters,
+  type SampleRow,
+  type StoredValue,
+  sampleAt,
+  sampleOfRow,
+} from './rows';
 
 type Instant = [metric: number, time: number];
 
 export class SampleWriter {
   readonly #database: Database;
+  readonly #insertGroup: Statement<[StoredValue[]]>;
   readonly #insert: Statement<SampleParameters>;
   readonly #known: Statement<Instant, SampleRow>;
   readonly #keepModified: Statement<[...Instant, number, ...Instant]>;
@@ -23,9 +33,10 @@ export class SampleWriter {
 
   constructor(database: Database) {
     this.#database = database;
-    this.#insert = database.prepare(
-      'INSERT INTO history (metric_id, time, status, flags, value) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING',
-    );
+    const insert = (values: string): string =>
+      `INSERT INTO history (metric_id, time, status, flags, value) VALUES ${values} ON CONFLICT DO NOTHING`;
+    this.#insertGroup = database.prepare<[StoredValue[]]>(insert(GROUP_VALUES));
+    this.#insert = database.prepare(insert('(?, ?, ?, ?, ?)'));
     this.#known = database
       .prepare<Instant, SampleRow>(
         'SELECT metric_id, time, status, flags, value FROM history WHERE metric_id = ? AND time = ?',
@@ -55,26 +66,29 @@ export class SampleWriter {
 
   /** @param now time of modification of what is corrected, ms UTC */
   write(columns: SampleColumns, now: number): void {
+    const { length, metric, flags } = columns;
     const integers = integersOf(columns);
-    const { length, metric, time, status, flags } = columns;
     const open = this.#open();
+    const group = new SampleGroup(columns);
+    const enter = (index: number): void => this.#enter(sampleAt(columns, integers, index), now);
+    const flush = (): void => {
+      group.places.forEach(enter);
+      group.clear();
+    };
     for (let index = 0; index < length; index++) {
-      const id = metric[index] as number;
-      const instant = time[index] as number;
       const flag = flags[index] as number;
-      if (isGap(flag)) {
-        enterGap(this.#rows, id, instant, status[index] as number);
+      if (isGap(flag) || (flag & SampleFlag.Late) !== 0 || (open.size > 0 && open.has(metric[index] as number))) {
+        // In the order of the columns: a gap ends what came before it.
+        flush();
+        enter(index);
         continue;
       }
-      const isNew =
-        this.#insert.run(id, instant, status[index] as number, flag, storedValueAt(columns, integers, index)).changes >
-        0;
-      const filled = isNew ? undefined : this.#correctWith(sampleAt(columns, integers, index), now);
-      const openAt = open.size === 0 ? undefined : open.get(id);
-      const isBetween = isNew && ((flag & SampleFlag.Late) !== 0 || (openAt !== undefined && instant < openAt));
-      if (isBetween || filled) repairGaps(this.#rows, id, instant, filled);
-      if (openAt !== undefined && instant >= openAt) this.#close(id);
+      if (!group.add(index)) continue;
+      // The usual case: all of them are new. Else each is looked at; those that are in already say the same.
+      if (this.#insertGroup.run(group.parameters).changes === group.places.length) group.clear();
+      else flush();
     }
+    flush();
   }
 
   /** Metrics that end in a gap. */
@@ -88,13 +102,28 @@ export class SampleWriter {
     this.#openGaps = undefined;
   }
 
+  /** Enters one sample or gap, with a look at what is around it. */
+  #enter(sample: Sample, now: number): void {
+    const { metric, time, status, flags } = sample;
+    if (isGap(flags)) {
+      enterGap(this.#rows, metric, time, status);
+      return;
+    }
+    const openAt = this.#open().get(metric);
+    const isNew = this.#insert.run(metric, time, status, flags, bindable(sample.value)).changes > 0;
+    const filled = isNew ? undefined : this.#correctWith(sample, now);
+    const isBetween = isNew && ((flags & SampleFlag.Late) !== 0 || (openAt !== undefined && time < openAt));
+    if (isBetween || filled) repairGaps(this.#rows, metric, time, filled);
+    if (openAt !== undefined && time >= openAt) this.#close(metric);
+  }
+
   /** @returns the gap whose place the sample took, if it did */
   #correctWith(sample: Sample, now: number): PlacedRow | undefined {
     const { metric, time } = sample;
     const row = this.#known.get(metric, time);
     if (row === undefined) return undefined;
     const known = sampleOfRow(row);
-    const value = typeof sample.value === 'boolean' ? BigInt(sample.value) : (sample.value ?? null);
+    const value = bindable(sample.value);
     const correction = correctionOf(known, sample, () => this.#wasReplacedBefore(sample, value));
     if (correction === 'none') return undefined;
     if (correction === 'fills') {
@@ -151,4 +180,9 @@ export class SampleWriter {
       },
     };
   }
+}
+
+/** As a bigint, because better-sqlite3 binds every number as REAL and the column has no affinity. */
+function bindable(value: MetricValue | undefined): StoredValue {
+  return typeof value === 'boolean' ? BigInt(value) : (value ?? null);
 }

@@ -14,8 +14,10 @@ import { completeCurrentValues, loadState } from './loading';
 import { openDatabase, setState } from './opening';
 import { SamplePruner } from './pruner';
 import { RecordWriter } from './record-writer';
-import { runForEach, type SampleParameters } from './rows';
+import { GROUP_VALUES, runForEach, type StoredValue } from './rows';
 import { SampleWriter } from './sample-writer';
+
+const CURRENT = 'INSERT OR REPLACE INTO current_values (metric_id, time, status, flags, value) VALUES';
 
 /** The one thread that writes. */
 export class DatabaseWriter {
@@ -58,7 +60,7 @@ export class DatabaseWriter {
   /** @throws StorageError; nothing of the batch is then in the database */
   write(batch: WriteBatch): void {
     this.#transaction(() => {
-      const { metric, current, event, item, itemGone } = this.#statements;
+      const { metric, currents, current, event, item, itemGone } = this.#statements;
       for (const { id, definition } of batch.metrics)
         metric.run(
           id,
@@ -69,7 +71,7 @@ export class DatabaseWriter {
           definition.dataType ?? null,
         );
       if (batch.samples) this.#samples.write(batch.samples, batch.now);
-      if (batch.currents) runForEach(current, batch.currents);
+      if (batch.currents) runForEach(currents, current, batch.currents);
       for (const { devEui, sequence, eventId } of batch.events)
         event.run(devEui, sequence % EVENTS_PER_DEVICE, sequence, eventId);
       for (const { source, kind, id, body } of batch.inventory)
@@ -139,9 +141,8 @@ function prepare(database: Database) {
       `INSERT INTO metrics (metric_id, dev_eui, key, name, kind, data_type) VALUES (?, ?, ?, ?, ?, ?)
        ON CONFLICT (metric_id) DO UPDATE SET name = excluded.name, kind = excluded.kind, data_type = excluded.data_type`,
     ),
-    current: database.prepare<SampleParameters>(
-      'INSERT OR REPLACE INTO current_values (metric_id, time, status, flags, value) VALUES (?, ?, ?, ?, ?)',
-    ),
+    currents: database.prepare<[StoredValue[]]>(`${CURRENT} ${GROUP_VALUES}`),
+    current: database.prepare<[StoredValue[]]>(`${CURRENT} (?, ?, ?, ?, ?)`),
     event: database.prepare<[string, number, number, string]>(
       'INSERT OR REPLACE INTO seen_events (dev_eui, slot, sequence, event_id) VALUES (?, ?, ?, ?)',
     ),

@@ -212,12 +212,12 @@ describe('backup', () => {
   const others = (): string[] => readdirSync(folder).filter((name) => !name.startsWith('lorua.db'));
 
   test('is a complete copy in one file for its owner alone, made while everything goes on', async () => {
-    let isDone = false;
+    const progress = { isDone: false };
     const made = backend.backup(target).finally(() => {
-      isDone = true;
+      progress.isDone = true;
     });
     let written = 0;
-    while (!isDone) {
+    while (!progress.isDone) {
       await backend.write(batch({ rows: [[1, 1_000_000 + written, written]] }));
       written++;
       assert.equal((await backend.readHistory(rawRequest(1, { limit: 1 }))).columns.length, 1);

@@ -25,7 +25,8 @@ interface Sent {
   readonly isLate?: boolean;
 }
 
-type Entry = [time: number, value: MetricValue | undefined | 'gap'];
+/** A gap is the text 'gap'. */
+type Entry = [time: number, value: MetricValue | undefined];
 
 /** How corrections and gaps are kept: the same by every backend. */
 export function correctionConformance(name: string, create: () => Promise<BackendUnderTest>): void {
