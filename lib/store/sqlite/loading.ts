@@ -91,15 +91,16 @@ function loadCurrents(database: Database): SampleColumns {
 
 /**
  * Current values are written less often than history. After a crash the newest value of history is what was known last.
+ * Two steps in the index for each metric, however large history is: CROSS JOIN keeps SQLite from scanning all of it.
  */
 export function completeCurrentValues(database: Database): void {
   database.exec(`
     INSERT INTO current_values (metric_id, time, status, flags, value)
     SELECT h.metric_id, h.time, h.status, h.flags, h.value
     FROM metrics m
-    JOIN history h ON h.metric_id = m.metric_id
-      AND h.time = (SELECT max(time) FROM history WHERE metric_id = m.metric_id AND value IS NOT NULL)
     LEFT JOIN current_values c ON c.metric_id = m.metric_id
+    CROSS JOIN history h ON h.metric_id = m.metric_id
+      AND h.time = (SELECT max(time) FROM history WHERE metric_id = m.metric_id AND value IS NOT NULL)
     WHERE c.metric_id IS NULL OR h.time > c.time
     ON CONFLICT (metric_id) DO UPDATE
     SET time = excluded.time, status = excluded.status, flags = excluded.flags, value = excluded.value
