@@ -18,7 +18,7 @@ import {
 } from '../model';
 import { ApplicationNodes } from './application-nodes';
 import { DeviceNodes } from './device-nodes';
-import type { NodeMetric } from './history/service';
+import type { NodeMetric } from './history/options';
 import { type HistorySource, MergedSources, type MetricsChange, type ModelSource } from './model-source';
 import type { NodeFactory } from './node-factory';
 import type { RepeatedEntries } from './repeated';

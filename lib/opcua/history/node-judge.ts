@@ -13,8 +13,8 @@ import type { HistorySource } from '../model-source';
 import type { ContinuationPoints } from './continuation';
 import type { DetailsReader } from './details';
 import { judgeIndexRange, type TextRange } from './index-range';
+import type { HistoryServiceOptions } from './options';
 import { firstPosition, type HistoryQuestion, type Position } from './question';
-import type { HistoryServiceOptions } from './service';
 import { type HistoryStatus, isStatus } from './statuses';
 
 /** A node as a request names it. */

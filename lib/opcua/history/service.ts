@@ -2,18 +2,9 @@
  * The HistoryRead service (Part 4 §5.11.3). It takes a request as a whole, because timestamps, size, time and the
  * ending of the client concern all of its nodes; the library asks node by node and knows nothing of these.
  */
-import type { AddressSpace, HistoryReadRequest, HistoryReadResult, ISessionContext, NodeId } from 'node-opcua';
-import {
-  type Clock,
-  errorText,
-  type HistoryTarget,
-  InvalidInputError,
-  type Logger,
-  type MetricDataType,
-} from '../../model';
+import type { HistoryReadRequest, HistoryReadResult, ISessionContext } from 'node-opcua';
+import { errorText, InvalidInputError } from '../../model';
 import type { Library } from '../library';
-import type { HistorySource } from '../model-source';
-import type { RepeatedEntries } from '../repeated';
 import { ResponseBudget, type Share } from './budget';
 import { CONTINUATION_POINT_SIZE, ContinuationPoints } from './continuation';
 import { DetailsReader } from './details';
@@ -21,6 +12,7 @@ import { type EncodedDataTypes, encodedDataTypes, sizeOf } from './encoded-data'
 import { partsOf } from './index-range';
 import { NodeJudge, type NodeToRead, type ReadableNode } from './node-judge';
 import { closeDomain } from './open-domain';
+import type { HistoryServiceOptions } from './options';
 import { Pages, type WantedPage } from './pages';
 import { positionAfter } from './question';
 import { endOf, type RequestLife, RequestLives } from './request-life';
@@ -35,27 +27,6 @@ const RESPONSE_OVERHEAD = 1_024;
 const RESULT_OVERHEAD = 64 + CONTINUATION_POINT_SIZE;
 /** Nodes of one request that are read at the same time: one is read while the one before is made ready. */
 const LANES = 2;
-
-/** A metric that a node of the address space shows. */
-export interface NodeMetric {
-  readonly target: HistoryTarget;
-  readonly dataType: MetricDataType | undefined;
-}
-
-export interface HistoryServiceOptions {
-  readonly library: Library;
-  readonly addressSpace: AddressSpace;
-  readonly clock: Clock;
-  readonly logger: Logger;
-  readonly repeated: RepeatedEntries;
-  /** Secret for continuation points. */
-  readonly key: Buffer;
-  /** Values of one node in a response at most. */
-  readonly maxValuesPerNode: number;
-  readonly metric: (nodeId: NodeId) => NodeMetric | undefined;
-  /** Where the history of a metric is kept now. */
-  readonly source: (target: HistoryTarget) => HistorySource | undefined;
-}
 
 export class HistoryService {
   readonly #options: HistoryServiceOptions;

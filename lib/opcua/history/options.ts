@@ -1,0 +1,27 @@
+/** What the service for histories is made of. */
+import type { AddressSpace, NodeId } from 'node-opcua';
+import type { Clock, HistoryTarget, Logger, MetricDataType } from '../../model';
+import type { Library } from '../library';
+import type { HistorySource } from '../model-source';
+import type { RepeatedEntries } from '../repeated';
+
+/** A metric that a node of the address space shows. */
+export interface NodeMetric {
+  readonly target: HistoryTarget;
+  readonly dataType: MetricDataType | undefined;
+}
+
+export interface HistoryServiceOptions {
+  readonly library: Library;
+  readonly addressSpace: AddressSpace;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly repeated: RepeatedEntries;
+  /** Secret for continuation points. */
+  readonly key: Buffer;
+  /** Values of one node in a response at most. */
+  readonly maxValuesPerNode: number;
+  readonly metric: (nodeId: NodeId) => NodeMetric | undefined;
+  /** Where the history of a metric is kept now. */
+  readonly source: (target: HistoryTarget) => HistorySource | undefined;
+}
