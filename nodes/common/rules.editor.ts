@@ -100,12 +100,12 @@ function fillRuleList(
 ): void {
   const input = (field: string, value: unknown, width: string): JQuery =>
     $('<input/>', { type: 'text', 'data-field': field, placeholder: text(field), 'aria-label': text(field) })
-      .css({ width, marginRight: '6px' })
+      .css({ flex: `1 1 ${width}`, minWidth: 0, width: 'auto' })
       .val(cellText(value));
   list.css({ minHeight: '120px' }).editableList({
     addItem(container, _index, row: RuleRow) {
-      container.append(
-        input('device', row.device ?? '*', '40%'),
+      container.css({ display: 'flex', gap: '6px' }).append(
+        input('device', row.device ?? '*', '36%'),
         input('metric', row.metric ?? '*', '22%'),
         ...columns.map(({ field, width }) => input(field, row[field], width)),
       );

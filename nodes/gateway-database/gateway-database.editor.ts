@@ -23,8 +23,8 @@ interface DatabaseProperties {
 
 const LONGEST_DAYS = 36_500;
 const STORAGE_RULES = [
-  { field: 'retentionDays', width: '11%', least: 0, most: LONGEST_DAYS },
-  { field: 'deadband', width: '16%', least: 0, most: 1e300 },
+  { field: 'retentionDays', width: '16%', least: 0, most: LONGEST_DAYS },
+  { field: 'deadband', width: '22%', least: 0, most: 1e300 },
 ];
 
 RED.nodes.registerType<DatabaseProperties & import('node-red').EditorNodeProperties>('gateway-database', {
