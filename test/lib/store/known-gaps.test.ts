@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, test } from 'node:test';
+import * as fc from 'fast-check';
 import { compareInventories, EMPTY_INVENTORY, type Reading } from '../../../lib/model';
 import { StaleDetector } from '../../../lib/quality';
 import { GatewayStore, MemoryBackend, type StorageRule } from '../../../lib/store';
@@ -221,6 +222,53 @@ describe('what cannot be known', () => {
     store.markGap({ ...gap, after: T + 20 * MINUTE });
     store.markGap({ ...gap, from: T + 40 * MINUTE });
     assert.deepEqual((await history()).slice(2), [[30, undefined, 'BadNoCommunication']]);
+  });
+
+  test('whatever comes when, with restarts in between: history has exactly the gaps that the events leave', async () => {
+    const minute = (max: number): fc.Arbitrary<number> => fc.integer({ min: 1, max });
+    await fc.assert(
+      fc.asyncProperty(
+        fc.uniqueArray(fc.record({ time: minute(300), delay: fc.oneof(fc.constant(0), minute(200)) }), {
+          maxLength: 12,
+          selector: ({ time }) => time,
+        }),
+        fc.array(fc.record({ at: minute(400), down: minute(100) }), { maxLength: 3 }),
+        async (events, restarts) => {
+          await stop();
+          clock = new ManualClock(T);
+          backend = new MemoryBackend();
+          await start();
+          const until = (minutesFromStart: number): Promise<void> =>
+            clock.advance(Math.max(0, T + minutesFromStart * MINUTE - clock.now()));
+          const steps = [
+            ...events.map(({ time, delay }) => ({ at: time + delay, time, down: 0 })),
+            ...restarts.map((restart) => ({ ...restart, time: undefined })),
+          ].sort((one, two) => one.at - two.at);
+          receive({ a: 0 }, T);
+          for (const { at, time, down } of steps) {
+            await until(at);
+            if (time === undefined) {
+              await stop();
+              await minutes(down);
+              await start();
+            } else receive({ a: time }, T + time * MINUTE);
+          }
+          await until(1_000);
+          const times = [0, ...events.map(({ time }) => time)].sort((one, two) => one - two);
+          const expected = times.flatMap((time, index) => {
+            const next = times[index + 1] ?? Number.POSITIVE_INFINITY;
+            return time + 30 < next
+              ? [
+                  [time, time],
+                  [time + 30, undefined, 'BadNoCommunication'],
+                ]
+              : [[time, time]];
+          });
+          assert.deepEqual(await history(), expected);
+        },
+      ),
+      { numRuns: 200 },
+    );
   });
 
   test('nothing is said after the end, and a listener that left hears nothing', async () => {
