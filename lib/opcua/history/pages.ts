@@ -47,6 +47,7 @@ export class Pages {
   readonly #clock: Clock;
   /** No state: any of it may be dropped at any time. */
   readonly #ahead = new Map<string, PageAhead>();
+  #closed = false;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -77,11 +78,14 @@ export class Pages {
   }
 
   /** Begins to read what the client will ask for next, if it goes on as it did. */
-  readAhead({ source, question, position, target, limit }: WantedPage, page: EncodedHistoryPage): void {
-    if (question.kind === 'at-time' || page.count < SMALLEST_PAGE_AHEAD) return;
+  readAhead(wanted: WantedPage, page: EncodedHistoryPage): void {
+    const { source, question, position, target } = wanted;
+    if (question.kind === 'at-time' || this.#closed || this.#ahead.size >= MOST_AHEAD) return;
+    // A page cut short says nothing about the size of the next one.
+    if (page.count < SMALLEST_PAGE_AHEAD || page.count < mostAtFirst(wanted)) return;
     const next = positionAfter(question, position, page);
-    if (next === undefined || this.#ahead.size >= MOST_AHEAD) return;
-    const request = requestAt(question, next, target, Math.min(limit, page.count));
+    if (next === undefined) return;
+    const request = requestAt(question, next, target, page.count);
     const key = keyOf(request);
     if (this.#ahead.has(key)) return;
     const controller = new AbortController();
@@ -95,6 +99,7 @@ export class Pages {
   }
 
   close(): void {
+    this.#closed = true;
     for (const key of this.#ahead.keys()) this.#drop(key);
   }
 
@@ -122,10 +127,15 @@ function keyOf(request: HistoryRequest): string {
   return JSON.stringify(request);
 }
 
-function firstLimit({ question, dataType, limit }: WantedPage, share: Share): number {
-  const byCount = Math.min(limit, LARGEST_HISTORY_PAGE);
+/** Values of the first try, as far as the size of the response does not matter. */
+function mostAtFirst({ dataType, limit }: WantedPage): number {
   // What is computed of texts may be texts too.
-  if (dataType === 'String') return Math.max(1, Math.min(byCount, FIRST_TEXTS));
-  const size = question.kind === 'modified' ? LARGEST_MODIFIED_NUMBER : LARGEST_NUMBER;
-  return Math.max(1, Math.min(byCount, Math.floor(share.bytes / size)));
+  return Math.min(limit, dataType === 'String' ? FIRST_TEXTS : LARGEST_HISTORY_PAGE);
+}
+
+function firstLimit(wanted: WantedPage, share: Share): number {
+  const most = mostAtFirst(wanted);
+  if (wanted.dataType === 'String') return Math.max(1, most);
+  const size = wanted.question.kind === 'modified' ? LARGEST_MODIFIED_NUMBER : LARGEST_NUMBER;
+  return Math.max(1, Math.min(most, Math.floor(share.bytes / size)));
 }

@@ -2,7 +2,7 @@
  * The HistoryRead service (Part 4 §5.11.3). It takes a request as a whole, because timestamps, size, time and the
  * ending of the client concern all of its nodes; the library asks node by node and knows nothing of these.
  */
-import type { HistoryReadRequest, HistoryReadResult, ISessionContext } from 'node-opcua';
+import type { HistoryData, HistoryReadRequest, HistoryReadResult, ISessionContext } from 'node-opcua';
 import { errorText, InvalidInputError } from '../../model';
 import type { Library } from '../library';
 import { ResponseBudget, type Share } from './budget';
@@ -27,6 +27,9 @@ const RESPONSE_OVERHEAD = 1_024;
 const RESULT_OVERHEAD = 64 + CONTINUATION_POINT_SIZE;
 /** Nodes of one request that are read at the same time: one is read while the one before is made ready. */
 const LANES = 2;
+
+/** Why a store cannot answer, as far as it says so. */
+const FAULTS = ['timeout', 'locked', 'corrupt', 'disk-full', 'read-only', 'not-permitted', 'shutdown'] as const;
 
 export class HistoryService {
   readonly #options: HistoryServiceOptions;
@@ -163,7 +166,7 @@ export class HistoryService {
       {
         operation: 'read-history',
         event: 'failed',
-        reason: reason === 'timeout' ? 'timeout' : 'internal',
+        reason: FAULTS.find((fault) => fault === reason) ?? 'internal',
         message: `a client could not be given history: ${errorText(error)}`,
         device: target.devEui,
         metric: target.metric,
@@ -176,11 +179,7 @@ export class HistoryService {
 
   #result(
     status: HistoryStatus,
-    historyData: ConstructorParameters<Library['HistoryReadResult']>[0] extends infer Options
-      ? Options extends { historyData?: infer Data }
-        ? Data
-        : never
-      : never = null,
+    historyData: HistoryData | null = null,
     continuationPoint?: Buffer,
   ): HistoryReadResult {
     const { HistoryReadResult, StatusCodes } = this.#options.library;
