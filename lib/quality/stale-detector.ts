@@ -84,16 +84,17 @@ export class StaleDetector {
     const quality = new Map(Object.entries(reading.quality));
     let differs = false;
     let isNews = false;
+    const wall = this.#deps.clock.now();
+    const now = this.#deps.clock.monotonic();
+    // Never in the future: a device whose clock runs ahead would stay fresh for too long.
+    const age = Math.max(0, wall - reading.time);
 
     for (const [key, value] of Object.entries(reading.values) as [MetricKey, Reading['values'][string]][]) {
       let watch = device.metrics.get(key);
-      if (watch && isOutdated(reading.time, watch.time, this.#deps.clock.now())) continue;
+      if (watch && isOutdated(reading.time, watch.time, wall)) continue;
       isNews = true;
       const own = readingQuality(reading, key);
       const wasShown = watch?.shown;
-      const now = this.#deps.clock.monotonic();
-      // Never in the future: a device whose clock runs ahead would stay fresh for too long.
-      const age = Math.max(0, this.#deps.clock.now() - reading.time);
       if (watch === undefined) watch = this.#watch(device, key, reading, value);
       else {
         this.#count(watch, -1);
@@ -140,7 +141,7 @@ export class StaleDetector {
     if (isNews) {
       device.lastValuesAt = Math.max(device.lastValuesAt, reading.time);
       // The other metrics of the device: the codec works again.
-      this.#tellDifferences(device, this.#deps.clock.now());
+      this.#tellDifferences(device, wall);
     }
     this.#arm();
     return differs ? { ...reading, quality: Object.fromEntries(quality) } : reading;
