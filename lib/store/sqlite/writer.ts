@@ -9,6 +9,7 @@ import {
   type StoredState,
   type WriteBatch,
 } from '../backend';
+import { type DatabaseLock, lockDatabase } from './database-lock';
 import { storageError } from './failure';
 import { completeCurrentValues, loadState } from './loading';
 import { openDatabase, setState } from './opening';
@@ -23,14 +24,16 @@ const CURRENT = 'INSERT OR REPLACE INTO current_values (metric_id, time, status,
 export class DatabaseWriter {
   readonly #file: string;
   readonly #database: Database;
+  readonly #lock: DatabaseLock;
   readonly #statements: ReturnType<typeof prepare>;
   readonly #samples: SampleWriter;
   readonly #records: RecordWriter;
   readonly #pruner: SamplePruner;
 
-  private constructor(file: string, database: Database) {
+  private constructor(file: string, database: Database, lock: DatabaseLock) {
     this.#file = file;
     this.#database = database;
+    this.#lock = lock;
     this.#statements = prepare(database);
     this.#samples = new SampleWriter(database);
     this.#records = new RecordWriter(database);
@@ -45,14 +48,18 @@ export class DatabaseWriter {
     file: string,
     options: { replaceDamaged: boolean; now: number },
   ): { writer: DatabaseWriter; state: StoredState } {
-    const { database, wasClean, setAside } = openDatabase(file, options);
+    const lock = lockDatabase(file);
+    let database: Database | undefined;
     try {
-      const writer = new DatabaseWriter(file, database);
-      if (!wasClean) completeCurrentValues(database);
+      const opened = openDatabase(file, options);
+      database = opened.database;
+      const writer = new DatabaseWriter(file, database, lock);
+      if (!opened.wasClean) completeCurrentValues(database);
       const state = { ...loadState(database), gaps: writer.#samples.openGaps() };
-      return { writer, state: setAside === undefined ? state : { ...state, setAside } };
+      return { writer, state: opened.setAside === undefined ? state : { ...state, setAside: opened.setAside } };
     } catch (error) {
-      database.close();
+      database?.close();
+      lock.release();
       throw storageError(error);
     }
   }
@@ -110,6 +117,7 @@ export class DatabaseWriter {
       if (clean) setState(this.#database, 'closed', 'clean');
     } finally {
       this.#database.close();
+      this.#lock.release();
     }
   }
 

@@ -67,13 +67,15 @@ describe('sqlite backend', () => {
   });
   const open = () => backend.open({ replaceDamaged: false });
 
-  test('only the owner may read the file, and nothing stays beside it after the end', async () => {
+  test('only the owner may read the file, and nothing but an empty lock stays beside it', async () => {
     await open();
     assert.equal(statSync(file).mode & 0o777, 0o600);
     await backend.write(batch({ metrics: [metric(1)], rows: [[1, 1, 1]] }));
     await backend.readHistory(rawRequest(1));
     await backend.close({ clean: true });
-    assert.deepEqual(readdirSync(folder), ['lorua.db']);
+    assert.deepEqual(readdirSync(folder), ['lorua.db', 'lorua.db.lock']);
+    const lock = statSync(`${file}.lock`);
+    assert.deepEqual([lock.mode & 0o777, lock.size], [0o600, 0]);
   });
 
   test('a file that is no database is set aside, not deleted', async () => {
@@ -131,6 +133,19 @@ describe('sqlite backend', () => {
     other.exec('COMMIT');
     other.close();
     await open();
+  });
+
+  test('a database belongs to one writer; the next one gets it when the first has ended', async () => {
+    await open();
+    const second = new SqliteBackend(file, systemClock);
+    await assert.rejects(second.open({ replaceDamaged: false }), reasonIs('locked'));
+    await assert.rejects(second.open({ replaceDamaged: true }), reasonIs('locked'));
+    // What the first one writes is not disturbed.
+    await backend.write(batch({ metrics: [metric(1)], rows: [[1, 1, 1]] }));
+    await backend.close({ clean: true });
+    const state = await second.open({ replaceDamaged: false });
+    assert.equal(state.metrics.length, 1);
+    await second.close({ clean: true });
   });
 
   test('a path through a file is not permitted', async () => {
