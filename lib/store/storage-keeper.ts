@@ -64,6 +64,8 @@ export class StorageKeeper {
   /** Something is to be written now, not when there is plenty. */
   #isDue = false;
   #currentsAreDue = false;
+  /** The last call took long. */
+  #isSlow = false;
   #waiting: Waiting[] = [];
 
   constructor(deps: KeeperDependencies) {
@@ -86,12 +88,7 @@ export class StorageKeeper {
   /** Something was added to what waits. */
   notice(): void {
     if (this.#deps.pending.isPlenty) this.#kick();
-    else if (this.#flushTimer === undefined && !this.#closing.signal.aborted)
-      this.#flushTimer = this.#deps.clock.after(BATCH_INTERVAL, () => {
-        this.#flushTimer = undefined;
-        this.#isDue = true;
-        this.#kick();
-      });
+    else if (this.#flushTimer === undefined) this.#flushSoon();
   }
 
   /** @throws StorageError, within seconds whatever the disk does */
@@ -174,6 +171,15 @@ export class StorageKeeper {
     });
   }
 
+  #flushSoon(): void {
+    if (this.#closing.signal.aborted) return;
+    this.#flushTimer ??= this.#deps.clock.after(BATCH_INTERVAL, () => {
+      this.#flushTimer = undefined;
+      this.#isDue = true;
+      this.#kick();
+    });
+  }
+
   #kick(): void {
     if (this.#running || this.#retryTimer || this.#closing.signal.aborted) return;
     this.#running = this.#run().finally(() => {
@@ -187,8 +193,13 @@ export class StorageKeeper {
     const { health, file } = this.#deps;
     try {
       if (!this.#isOpen) await this.#open();
-      while (!this.#closing.signal.aborted && (await this.#step())) health.healthy();
+      while (!this.#closing.signal.aborted && (await this.#step())) {
+        // A disk that takes long each time is one trouble, not one for each call.
+        if (!this.#isSlow) health.healthy();
+      }
       this.#retryDelay = FIRST_RETRY;
+      // Is it better by now?
+      if (this.#isSlow) this.#flushSoon();
     } catch (thrown) {
       const error = asStorageError(thrown);
       if (this.#closing.signal.aborted) return;
@@ -293,7 +304,11 @@ export class StorageKeeper {
   /** Tells while a call takes long, not only afterwards. */
   async #watched<T>(what: string, call: () => Promise<T>): Promise<T> {
     const { clock, health, file } = this.#deps;
-    const timer = clock.after(SLOW_CALL, () => health.degraded(slowError(what, SLOW_CALL), file));
+    this.#isSlow = false;
+    const timer = clock.after(SLOW_CALL, () => {
+      this.#isSlow = true;
+      health.degraded(slowError(what, SLOW_CALL), file);
+    });
     try {
       return await call();
     } finally {

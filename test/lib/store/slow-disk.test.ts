@@ -146,6 +146,28 @@ describe('a disk that is too slow for what comes', () => {
     await stop();
   });
 
+  test('a disk that takes long each time is one trouble: one entry when it begins, one when it ends', async () => {
+    await start();
+    backend.delay = 8_000;
+    for (let second = 0; second < 60; second++) {
+      store.accept(reading({ a: second }, T + second * 1_000));
+      await clock.advance(1_000);
+    }
+    assert.equal(store.health().state, 'degraded');
+    backend.delay = 10;
+    await clock.advance(10_000);
+    assert.deepEqual([store.health().state, store.health().committed], ['healthy', 60]);
+    assert.deepEqual(
+      entries.filter(({ level }) => level !== 'debug').map(({ operation, event }) => [operation, event]),
+      [
+        ['restore', 'succeeded'],
+        ['store', 'failed'],
+        ['store', 'recovered'],
+      ],
+    );
+    await stop();
+  });
+
   test('batches are told about, one entry each', async () => {
     await start();
     store.accept(reading({ a: 1, b: 2 }, T));

@@ -161,7 +161,7 @@ describe('when the disk makes trouble', () => {
     assert.match(store.health().reason, /more than 5 s/);
     backend.gate = undefined;
     release();
-    await clock.advance(1);
+    await clock.advance(250);
     assert.equal(store.health().state, 'healthy');
     await close();
   });
