@@ -4,7 +4,7 @@ import { AGGREGATES, type Aggregate, DEFAULT_AGGREGATE_CONFIGURATION, LARGEST_HI
 import type { Library } from '../library';
 import { finiteInstant, instantOf } from './instants';
 import type { HistoryQuestion, RangeQuestion } from './question';
-import { type HistoryStatus, isStatus } from './statuses';
+import type { HistoryStatus } from './statuses';
 
 /** A question and how many values the client wants in one answer at most; 0 = as many as there are. */
 export interface AskedQuestion {
@@ -35,7 +35,7 @@ export class DetailsReader {
    * @param nodes how many there are
    */
   read(details: unknown, place: number, nodes: number): AskedQuestion | HistoryStatus {
-    const { library } = { library: this.#library };
+    const library = this.#library;
     if (details instanceof library.ReadRawModifiedDetails) return this.#range(details);
     if (details instanceof library.ReadProcessedDetails) return this.#processed(details, place, nodes);
     if (details instanceof library.ReadAtTimeDetails) return this.#atTime(details);
@@ -116,8 +116,4 @@ export class DetailsReader {
       return 'BadAggregateInvalidInputs';
     return { question: { kind: 'processed', aggregate, start, end, interval, configuration }, count: 0 };
   }
-}
-
-export function isAsked(answer: AskedQuestion | HistoryStatus): answer is AskedQuestion {
-  return !isStatus(answer);
 }

@@ -346,10 +346,15 @@ describe('life', () => {
     const client = await connect(server, folder);
     assert.equal(statusOf(await askOne(client, LEVEL, raw(0, 1))), 'BadHistoryOperationUnsupported');
     assert.equal((await client.read(LEVEL, 20)).value.value, false, 'Historizing');
-    server.attach(sourceOf(store));
+    const detach = server.attach(sourceOf(store));
     await server.settled();
     assert.equal((await client.read(LEVEL, 20)).value.value, true);
     assert.equal(statusOf(await askOne(client, LEVEL, raw(0, 1))), 'Good');
+    detach();
+    server.attach(source);
+    await server.settled();
+    assert.equal((await client.read(LEVEL, 20)).value.value, false);
+    assert.equal(statusOf(await askOne(client, LEVEL, raw(0, 1))), 'BadHistoryOperationUnsupported');
     await client.close();
     await server.stop();
   });
