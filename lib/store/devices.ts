@@ -1,4 +1,4 @@
-import type { CurrentValue, DevEui, EventId, MetricDefinition, MetricKey } from '../model';
+import type { CurrentValue, DevEui, MetricDefinition, MetricKey } from '../model';
 import { EventMemory } from './event-memory';
 import { type MetricColumns, metricAt } from './metric-columns';
 import { MetricRecord } from './metric-record';
@@ -107,10 +107,5 @@ export class Devices {
       this.#nextId = Math.max(this.#nextId, id + 1);
     }
     return { numbers, definitions };
-  }
-
-  /** The event's sequence number; `undefined` if the same event was seen. */
-  seeEvent(device: DeviceRecord, eventId: EventId): number | undefined {
-    return device.events.add(eventId);
   }
 }

@@ -115,7 +115,7 @@ export class SqliteBackend implements StorageBackend {
   async close(options: { clean: boolean }): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    await Promise.all(Array.from(this.#backups, (client) => client.terminate()));
+    await this.#withinTimeout(Promise.all(Array.from(this.#backups, (client) => client.terminate())));
     // The reader first, so that the writer is the last one and SQLite removes the write-ahead log.
     await this.#endReader(options.clean);
     await this.#end(this.#writer, options.clean);
@@ -177,15 +177,16 @@ export class SqliteBackend implements StorageBackend {
 
   async #end(client: WorkerClient | undefined, clean: boolean): Promise<void> {
     if (client === undefined) return;
-    const deadline = new AbortController();
-    const closing = client.call('close', { clean }).then(
-      () => undefined,
-      // A thread that cannot close is ended all the same.
-      () => undefined,
-    );
-    await Promise.race([closing, wait(this.#clock, CLOSE_TIMEOUT, deadline.signal)]);
-    deadline.abort();
+    // A thread that cannot close is ended all the same.
+    await this.#withinTimeout(client.call('close', { clean }).catch(() => undefined));
     await client.terminate();
+  }
+
+  /** Does not wait longer for what a thread cannot be kept from finishing, like the check of a large copy. */
+  async #withinTimeout(work: Promise<unknown>): Promise<void> {
+    const done = new AbortController();
+    await Promise.race([work.then(() => done.abort()), wait(this.#clock, CLOSE_TIMEOUT, done.signal)]);
+    done.abort();
   }
 
   #refuseIfClosed(): void {

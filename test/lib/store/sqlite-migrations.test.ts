@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import SqliteDatabase from 'better-sqlite3';
-import { metricsOf, SampleColumnsBuilder, sampleFlags, samplesOf } from '../../../lib/store';
+import { metricsOf, SampleColumnsBuilder, StorageError, sampleFlags, samplesOf } from '../../../lib/store';
 import { DatabaseReader } from '../../../lib/store/sqlite/reader';
 import { MIGRATIONS, migrate, SCHEMA_VERSION } from '../../../lib/store/sqlite/schema';
 import { DatabaseWriter } from '../../../lib/store/sqlite/writer';
@@ -128,12 +128,16 @@ describe('migrations', () => {
   test('without room for its backup nothing is migrated', () => {
     writeFirstRelease(file);
     // A folder in the place of the backup: it cannot be made.
-    const blocked = `${file}.schema-1.backup.partial`;
-    rmSync(blocked, { force: true });
-    mkdirSync(blocked);
-    assert.throws(() => DatabaseWriter.open(file, options), /./);
-    assert.equal(versionOf(file), 1);
-    rmSync(blocked, { recursive: true });
+    for (const blocked of [`${file}.schema-1.backup.partial`, `${file}.schema-1.backup`]) {
+      mkdirSync(blocked);
+      assert.throws(() => DatabaseWriter.open(file, options), StorageError);
+      assert.equal(versionOf(file), 1);
+      rmSync(blocked, { recursive: true });
+      assert.deepEqual(
+        readdirSync(folder).filter((name) => name.includes('backup')),
+        [],
+      );
+    }
     assertMigrated();
   });
 

@@ -335,7 +335,8 @@ export function storageConformance(name: string, create: () => Promise<BackendUn
           definition: { ...metric(401 + index).definition, dataType, kind: MEASUREMENT_KINDS[index + 1] ?? 'UNKNOWN' },
         }),
       );
-      for (const metrics of [typed, [odd]]) {
+      const many = Array.from({ length: 600 }, (_, index) => metric(1_000 + index));
+      for (const metrics of [typed, many, [odd]]) {
         await backend.write(batch({ metrics }));
         backend = await subject.reopen(true);
         const state = await backend.open({ replaceDamaged: false });

@@ -188,6 +188,26 @@ export function correctionConformance(name: string, create: () => Promise<Backen
       assert.deepEqual(await modified(), []);
     });
 
+    test('of two gaps with nothing between them the earlier one stands', async () => {
+      id++;
+      await send([{ time: 0, value: 1 }]);
+      await gap(20);
+      await gap(10, OUT_OF_SERVICE);
+      assert.deepEqual(await entries(), [
+        [0, 1],
+        [10, 'gap'],
+      ]);
+      assert.equal(await openGap(), 10);
+      await send([{ time: 30, value: 2 }]);
+      await gap(5);
+      assert.deepEqual(await entries(), [
+        [0, 1],
+        [5, 'gap'],
+        [30, 2],
+      ]);
+      assert.equal(await openGap(), undefined);
+    });
+
     test('an open gap is still open after a restart, clean or not', async () => {
       for (const clean of [true, false]) {
         id++;
