@@ -143,18 +143,18 @@ export class BareReader {
     return Number(this.#database.prepare('SELECT count(*) FROM history').pluck().get());
   }
 
-  /** What a start has to know of each metric. */
+  /** Last values of all metrics. */
   currents(): readonly unknown[] {
-    return this.#database.prepare('SELECT metric_id, time, status, flags, value FROM current_values').raw().all();
+    return this.#database.prepare('SELECT metric_id, time, status, flags, value FROM current_values').all();
   }
 
+  /** All that a start has to know of each metric. */
   currentsWithMetrics(): readonly unknown[] {
     return this.#database
       .prepare(
         `SELECT metric_id, dev_eui, key, name, kind, data_type, time, status, flags, value
          FROM metrics JOIN current_values USING (metric_id)`,
       )
-      .raw()
       .all();
   }
 
