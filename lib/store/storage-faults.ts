@@ -18,11 +18,11 @@ export function openingError(): StorageError {
   );
 }
 
-/** @param what as in "the database has been … for more than" */
+/** @param what is being done with the database, e.g. `opening` */
 export function slowError(what: string, milliseconds: number): StorageError {
   return new StorageError(
     'timeout',
-    `the database has been ${what} for more than ${milliseconds / 1_000} s`,
+    `${what} the database takes more than ${milliseconds / 1_000} s`,
     'Use a faster disk for the database, or find what keeps this one busy.',
   );
 }

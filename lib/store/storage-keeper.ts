@@ -82,7 +82,7 @@ export class StorageKeeper {
     if (opened.signal.aborted) return;
     // Ends the wait; the opening itself goes on and is taken over whenever it succeeds.
     opened.abort();
-    health.degraded(slowError('being opened', timeout), file);
+    health.degraded(slowError('opening', timeout), file);
   }
 
   /** Something was added to what waits. */
@@ -221,7 +221,7 @@ export class StorageKeeper {
 
   async #open(): Promise<void> {
     const { backend, health } = this.#deps;
-    const state = await this.#watched('being opened', () => backend.open({ replaceDamaged: this.#replaceDamaged }));
+    const state = await this.#watched('opening', () => backend.open({ replaceDamaged: this.#replaceDamaged }));
     this.#isOpen = true;
     this.#replaceDamaged = false;
     if (state.setAside !== undefined) health.setAside(state.setAside);
@@ -241,7 +241,7 @@ export class StorageKeeper {
     const { backend } = this.#deps;
     let any = false;
     for (; this.#commits.isWaiting && !this.#closing.signal.aborted; any = true)
-      await this.#commits.carryOut((batch) => this.#watched('written', () => backend.commit(batch)));
+      await this.#commits.carryOut((batch) => this.#watched('writing to', () => backend.commit(batch)));
     return any;
   }
 
@@ -267,7 +267,7 @@ export class StorageKeeper {
     this.#currentsAreDue = withCurrents && pending.hasCurrents;
     const begun = clock.monotonic();
     try {
-      await this.#watched('written', () => backend.write(batch));
+      await this.#watched('writing to', () => backend.write(batch));
     } catch (error) {
       pending.failed();
       this.#isDue ||= flushes;
@@ -297,7 +297,7 @@ export class StorageKeeper {
   async #doJob(): Promise<boolean> {
     const job = this.#closing.signal.aborted ? undefined : this.#jobs.shift();
     if (job === undefined) return false;
-    await this.#watched('tidied up', () => job.run());
+    await this.#watched('tidying up', () => job.run());
     return true;
   }
 
