@@ -2,7 +2,7 @@
  * HistoricalDataConfiguration objects (Part 11 §5.2.2): two for all metrics, since histories differ in nothing but
  * whether values hold until the next one. One per metric, as the library makes them, costs 26 kB each.
  */
-import type { AddressSpace, Namespace, UAObject, UAVariable } from 'node-opcua';
+import type { AddressSpace, DataType, Namespace, UAObject, UAVariable } from 'node-opcua';
 import { DEFAULT_AGGREGATE_CONFIGURATION } from '../../model';
 import type { Library } from '../library';
 
@@ -19,8 +19,8 @@ export function createHistoryConfigurations(
   addressSpace: AddressSpace,
   namespace: Namespace,
 ): HistoryConfigurations {
-  const { DataType } = library;
-  const set = (parent: UAObject, name: string, dataType: number, value: boolean | number): void => {
+  const types = library.DataType;
+  const set = (parent: UAObject, name: string, dataType: DataType, value: boolean | number): void => {
     const property = parent.getPropertyByName(name);
     property?.setValueFromSource({ dataType, value });
   };
@@ -33,15 +33,15 @@ export function createHistoryConfigurations(
       browseName: { name: 'HA Configuration', namespaceIndex: 0 },
       optionals: [],
     });
-    set(configuration, 'Stepped', DataType.Boolean, stepped);
+    set(configuration, 'Stepped', types.Boolean, stepped);
     const aggregates = configuration.getComponentByName('AggregateConfiguration') as UAObject | null;
     if (aggregates !== null) {
       const { treatUncertainAsBad, percentDataBad, percentDataGood, useSlopedExtrapolation } =
         DEFAULT_AGGREGATE_CONFIGURATION;
-      set(aggregates, 'TreatUncertainAsBad', DataType.Boolean, treatUncertainAsBad);
-      set(aggregates, 'PercentDataBad', DataType.Byte, percentDataBad);
-      set(aggregates, 'PercentDataGood', DataType.Byte, percentDataGood);
-      set(aggregates, 'UseSlopedExtrapolation', DataType.Boolean, useSlopedExtrapolation);
+      set(aggregates, 'TreatUncertainAsBad', types.Boolean, treatUncertainAsBad);
+      set(aggregates, 'PercentDataBad', types.Byte, percentDataBad);
+      set(aggregates, 'PercentDataGood', types.Byte, percentDataGood);
+      set(aggregates, 'UseSlopedExtrapolation', types.Boolean, useSlopedExtrapolation);
     }
     return configuration;
   };

@@ -4,7 +4,6 @@
  */
 import type { HistoryData, HistoryReadRequest, HistoryReadResult, ISessionContext } from 'node-opcua';
 import { errorText, InvalidInputError } from '../../model';
-import type { Library } from '../library';
 import { ResponseBudget, type Share } from './budget';
 import { CONTINUATION_POINT_SIZE, ContinuationPoints } from './continuation';
 import { DetailsReader } from './details';
