@@ -19,6 +19,8 @@ export class MetricRecord {
   own: OwnValue | undefined = undefined;
   /** A value of the wrong type was reported and none of the right type has come since. */
   mismatched = false;
+  /** Its last value waits for being written. */
+  isCurrentDue = false;
   /** From when on nothing is known, ms UTC, where history ends in a gap. */
   gapAt: number | undefined = undefined;
   /** See StorageRules.deadband; negative = every sample is stored. `undefined` = not looked up yet. */
