@@ -39,7 +39,6 @@ const LIMITS: readonly { readonly files: RegExp; readonly lines: number }[] = [
 const LONG_FILES: Readonly<Record<string, string>> = {
   'lib/chirpstack/connection.ts': 'calls, streams and probes all read and change the one state of the connection',
   'lib/chirpstack/poller.ts': 'reconciling, streaming and reporting share what is known of the devices',
-  'lib/store/gateway-store.ts': 'the hot path works on private records that no other file should see',
   'test/lib/chirpstack/fake-chirpstack.ts': 'one server with all the services that are faked',
 };
 const LONG_LIMIT = 500;

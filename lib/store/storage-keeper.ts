@@ -239,10 +239,10 @@ export class StorageKeeper {
 
   async #commit(): Promise<boolean> {
     const { backend } = this.#deps;
-    let any = false;
-    for (; this.#commits.isWaiting && !this.#closing.signal.aborted; any = true)
+    let count = 0;
+    for (; this.#commits.isWaiting && !this.#closing.signal.aborted; count++)
       await this.#commits.carryOut((batch) => this.#watched('writing to', () => backend.commit(batch)));
-    return any;
+    return count > 0;
   }
 
   async #write(): Promise<boolean> {

@@ -209,7 +209,7 @@ describe('a maximum size', () => {
     const told = (): number =>
       entries.filter(({ level, operation }) => level === 'warn' && operation === 'prune').length;
     assert.equal(told(), 1);
-    assert.match(store.health().notice ?? '', /hardly any history/);
+    assert.match(store.health().notice ?? '', /larger than its maximum size/);
     // The newest hour stays.
     assert.equal((await store.readHistory(rawRequest('a'))).values.length, 1);
     const { bytes } = backend;
