@@ -487,3 +487,52 @@ test('what is told agrees with a simple model at every instant', async () => {
     { numRuns: 40 },
   );
 });
+
+describe('gaps', () => {
+  const gapsOf = (): { from: number; status: string; metric: string; after: number | undefined }[] => {
+    const gaps: ReturnType<typeof gapsOf> = [];
+    detector.onGap(({ from, status, metric, after }) =>
+      gaps.push({ from: from - T, status, metric, after: after === undefined ? undefined : after - T }),
+    );
+    return gaps;
+  };
+
+  test('are told once for each value, when it grows old, by its own time', async () => {
+    const gaps = gapsOf();
+    detector.observe(reading({ x: 1 }));
+    await clock.advance(30 * MINUTE - 1);
+    assert.deepEqual(gaps, []);
+    await clock.advance(1_000 * MINUTE);
+    const first = { from: 30 * MINUTE, status: 'BadNoCommunication', metric: 'x', after: 0 };
+    assert.deepEqual(gaps, [first]);
+    detector.observe(reading({ x: 2 }, { time: T + 40 * MINUTE }));
+    await clock.advance(1);
+    assert.deepEqual(gaps, [first, { ...first, from: 70 * MINUTE, after: 40 * MINUTE }]);
+  });
+
+  test('lie between values that come at once but were measured far apart', () => {
+    const gaps = gapsOf();
+    detector.observe(reading({ x: 1 }, { time: T - 100 * MINUTE, origin: 'replay' }));
+    detector.observe(reading({ x: 2 }, { time: T - 80 * MINUTE, origin: 'replay' }));
+    detector.observe(reading({ x: 3 }, { time: T, origin: 'replay' }));
+    assert.deepEqual(gaps, [{ from: -50 * MINUTE, status: 'BadNoCommunication', metric: 'x', after: -80 * MINUTE }]);
+  });
+
+  test('begin when a device goes out of service, unless its value was old before', async () => {
+    const gaps = gapsOf();
+    detector.observe(reading({ x: 1 }));
+    await clock.advance(MINUTE);
+    replace(inventoryOf([{ isDisabled: true }]));
+    assert.deepEqual(gaps, [{ from: MINUTE, status: 'BadOutOfService', metric: 'x', after: undefined }]);
+    replace(inventoryOf([{}]));
+    await clock.advance(60 * MINUTE);
+    assert.equal(gaps.length, 1);
+  });
+
+  test('of values that nobody sends are found at the start', () => {
+    known.set(a, new Map([['x' as MetricKey, current({ time: T - 60 * MINUTE, origin: 'restored' })]]));
+    const gaps = gapsOf();
+    detector.start();
+    assert.deepEqual(gaps, [{ from: -30 * MINUTE, status: 'BadNoCommunication', metric: 'x', after: -60 * MINUTE }]);
+  });
+});
