@@ -21,7 +21,7 @@ export class WorkerClient {
   #nextId = 1;
   #ended: StorageError | undefined;
 
-  constructor(data: Omit<WorkerData, 'cancelled'>, script = join(__dirname, 'worker.js')) {
+  constructor(data: Omit<WorkerData, 'cancelled'>, script = join(__dirname, `${data.role}-worker.js`)) {
     const cancelled = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
     this.#cancelled = new Int32Array(cancelled);
     const workerData: WorkerData = { ...data, cancelled };

@@ -350,6 +350,7 @@ describe('worker of the database', () => {
   test('a call to a thread without a database is answered with an error', async () => {
     const client = new WorkerClient({ role: 'writer', file: 'unused' });
     await assert.rejects(client.call('write', batch({})), /not open/);
+    await assert.rejects(client.call('readRecords', { kind: 'command', limit: 1 }), /does not do readRecords/);
     await client.terminate();
     await client.terminate();
   });
