@@ -24,6 +24,8 @@ export function loadState(database: Database): Omit<StoredState, 'gaps'> {
   };
 }
 
+/** Rows fetched at once: what is made of them dies young and costs little. */
+const ROWS_AT_ONCE = 4_096;
 /** Stands between texts that are fetched as one: making 300,000 small strings one by one takes most of the time. */
 const SEPARATOR = '\u001e';
 
@@ -32,30 +34,33 @@ function loadMetrics(database: Database): MetricColumns {
     `CASE ${column} ${names.map((name) => `WHEN '${name}' THEN ${number(name)}`).join(' ')} ELSE 0 END`;
   const all = (text: string): string => `group_concat(${text}, char(30))`;
   const joined = database
-    .prepare<[], (string | null)[]>(
+    .prepare<[number, bigint], (string | null)[]>(
       `SELECT ${all('metric_id')}, ${all('dev_eui')}, ${all('key')}, ${all('name')},
          ${all(numbers('kind', MEASUREMENT_KINDS, kindNumber))},
          ${all(numbers('data_type', Object.keys(ValueType), dataTypeNumber))}
-       FROM metrics`,
+       FROM (SELECT * FROM metrics WHERE metric_id > ? ORDER BY metric_id LIMIT ?)`,
     )
-    .raw()
-    .get();
-  const [ids = [], devEuis = [], keys = [], names = [], kinds = [], types = []] = (joined ?? []).map((text) =>
-    text === null ? [] : text.split(SEPARATOR),
-  );
-  const columns = new MetricColumnsBuilder(ids.length);
-  // A key or name may hold the separator itself.
-  if (keys.length !== ids.length || names.length !== ids.length) return loadMetricsByRow(database);
-  for (let index = 0; index < ids.length; index++)
-    columns.add(
-      Number(ids[index]),
-      devEuis[index] as string,
-      keys[index] as string,
-      names[index] as string,
-      Number(kinds[index]),
-      Number(types[index]) as ValueType,
-    );
-  return columns.built();
+    .raw();
+  const columns = new MetricColumnsBuilder();
+  for (let last = 0; ; ) {
+    const [ids = [], devEuis = [], keys = [], names = [], kinds = [], types = []] = (
+      joined.get(last, BigInt(ROWS_AT_ONCE)) ?? []
+    ).map((text) => (text === null ? [] : text.split(SEPARATOR)));
+    // A key or name may hold the separator itself.
+    if (keys.length !== ids.length || names.length !== ids.length) return loadMetricsByRow(database);
+    for (let index = 0; index < ids.length; index++) {
+      last = Number(ids[index]);
+      columns.add(
+        last,
+        devEuis[index] as string,
+        keys[index] as string,
+        names[index] as string,
+        Number(kinds[index]),
+        Number(types[index]) as ValueType,
+      );
+    }
+    if (ids.length < ROWS_AT_ONCE) return columns.built();
+  }
 }
 
 function loadMetricsByRow(database: Database): MetricColumns {
@@ -75,13 +80,20 @@ function loadCurrents(database: Database): SampleColumns {
   // Numbers hold everything but 64-bit integers, and cost much less than BigInts.
   const isInteger = `(flags & ${SampleFlag.TypeMask}) = ${ValueType.Int64}`;
   const select = 'SELECT metric_id, time, status, flags, value FROM current_values WHERE';
-  const rows = database
-    .prepare<[], [number, number, number, number, number | string | null]>(`${select} NOT ${isInteger}`)
-    .raw()
-    .all();
-  const columns = new SampleColumnsBuilder(Math.max(rows.length, 1));
-  for (const [metric, time, status, flags, value] of rows)
-    columns.add(metric, time, status, flags, valueOf(value, flags));
+  const others = database
+    .prepare<[number, bigint], [number, number, number, number, number | string | null]>(
+      `${select} metric_id > ? AND NOT ${isInteger} ORDER BY metric_id LIMIT ?`,
+    )
+    .raw();
+  const columns = new SampleColumnsBuilder();
+  for (let last = 0; ; ) {
+    const rows = others.all(last, BigInt(ROWS_AT_ONCE));
+    for (const [metric, time, status, flags, value] of rows) {
+      last = metric;
+      columns.add(metric, time, status, flags, valueOf(value, flags));
+    }
+    if (rows.length < ROWS_AT_ONCE) break;
+  }
   for (const row of database.prepare<[], SampleRow>(`${select} ${isInteger}`).raw().safeIntegers().iterate()) {
     const { metric, time, status, flags, value } = sampleOfRow(row);
     columns.add(metric, time, status, flags, value);
