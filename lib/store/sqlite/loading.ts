@@ -30,36 +30,36 @@ const ROWS_AT_ONCE = 4_096;
 const SEPARATOR = '\u001e';
 
 function loadMetrics(database: Database): MetricColumns {
-  const numbers = (column: string, names: readonly string[], number: (name: string) => number): string =>
-    `CASE ${column} ${names.map((name) => `WHEN '${name}' THEN ${number(name)}`).join(' ')} ELSE 0 END`;
-  const all = (text: string): string => `group_concat(${text}, char(30))`;
+  const number = (column: string, names: readonly string[], numberOf: (name: string) => number): string =>
+    `CASE ${column} ${names.map((name) => `WHEN '${name}' THEN ${numberOf(name)}`).join(' ')} ELSE 0 END`;
+  const kind = number('kind', MEASUREMENT_KINDS, kindNumber);
+  const dataType = number('data_type', Object.keys(ValueType), dataTypeNumber);
+  const separator = `|| char(${SEPARATOR.charCodeAt(0)}) ||`;
   const joined = database
-    .prepare<[number, bigint], (string | null)[]>(
-      `SELECT ${all('metric_id')}, ${all('dev_eui')}, ${all('key')}, ${all('name')},
-         ${all(numbers('kind', MEASUREMENT_KINDS, kindNumber))},
-         ${all(numbers('data_type', Object.keys(ValueType), dataTypeNumber))}
+    .prepare<[number, bigint], [texts: string | null, types: string | null]>(
+      `SELECT group_concat(metric_id ${separator} dev_eui ${separator} key ${separator} name, '${SEPARATOR}'),
+         group_concat((${kind}) || (${dataType}), '')
        FROM (SELECT * FROM metrics WHERE metric_id > ? ORDER BY metric_id LIMIT ?)`,
     )
     .raw();
   const columns = new MetricColumnsBuilder();
   for (let last = 0; ; ) {
-    const [ids = [], devEuis = [], keys = [], names = [], kinds = [], types = []] = (
-      joined.get(last, BigInt(ROWS_AT_ONCE)) ?? []
-    ).map((text) => (text === null ? [] : text.split(SEPARATOR)));
+    const [text, types] = joined.get(last, BigInt(ROWS_AT_ONCE)) ?? [null, null];
+    if (text === null || types === null) return columns.built();
+    const texts = text.split(SEPARATOR);
     // A key or name may hold the separator itself.
-    if (keys.length !== ids.length || names.length !== ids.length) return loadMetricsByRow(database);
-    for (let index = 0; index < ids.length; index++) {
-      last = Number(ids[index]);
+    if (texts.length !== types.length * 2) return loadMetricsByRow(database);
+    for (let index = 0; index < texts.length; index += 4) {
+      last = Number(texts[index]);
       columns.add(
         last,
-        devEuis[index] as string,
-        keys[index] as string,
-        names[index] as string,
-        Number(kinds[index]),
-        Number(types[index]) as ValueType,
+        texts[index + 1] as string,
+        texts[index + 2] as string,
+        texts[index + 3] as string,
+        Number(types[index / 2]),
+        Number(types[index / 2 + 1]) as ValueType,
       );
     }
-    if (ids.length < ROWS_AT_ONCE) return columns.built();
   }
 }
 

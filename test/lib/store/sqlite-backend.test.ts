@@ -238,7 +238,7 @@ describe('backup', () => {
       assert.equal((await backend.readHistory(rawRequest(1, { limit: 1 }))).columns.length, 1);
     }
     const { bytes } = await made;
-    assert.ok(written > 1);
+    assert.ok(written > 0);
     assert.deepEqual(others(), ['copy.db']);
     assert.equal(statSync(target).size, bytes);
     assert.equal(statSync(target).mode & 0o777, 0o600);
