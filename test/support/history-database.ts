@@ -121,11 +121,11 @@ export class BareReader {
     this.#database = new Database(file, { readonly: true });
   }
 
-  /** Rows of a metric by its number in {@link fillHistory}, in the fastest form that the library has. */
-  select(number: number, from: number, to: number): readonly unknown[] {
+  /** Rows of a metric by its number in {@link fillHistory}. @param isRaw as arrays, which the library makes faster */
+  select(number: number, from: number, to: number, isRaw = false): readonly unknown[] {
     return this.#database
       .prepare('SELECT time, status, value FROM history WHERE metric_id = ? AND time >= ? AND time < ? ORDER BY time')
-      .raw()
+      .raw(isRaw)
       .all(number + 1, from, to);
   }
 
