@@ -4,14 +4,8 @@
  */
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import {
-  parseDevEui,
-  parseReadingMessage,
-  type ReadingMessage,
-  readingMessage,
-  silentLogger,
-  systemClock,
-} from '../lib/model';
+import { parseReadingMessage, type ReadingMessage, readingMessage } from '../lib/messages';
+import { parseDevEui, silentLogger, systemClock } from '../lib/model';
 import { parseStaleDetectorSettings, StaleDetector } from '../lib/quality';
 import { GatewayStore, parseStoreSettings } from '../lib/store';
 import { type Measured, measured, median } from '../test/support/measure';

@@ -1,7 +1,6 @@
 export * from './clock';
 export * from './device-event';
 export * from './emitter';
-export * from './event-messages';
 export * from './faults';
 export * from './flatten';
 export * from './health';
@@ -9,7 +8,6 @@ export * from './history';
 export * from './identifiers';
 export * from './inventory';
 export * from './log';
-export * from './messages';
 export * from './metric';
 export * from './password';
 export * from './quality';

@@ -1,6 +1,6 @@
 import type { Node, NodeAPI, NodeDef } from 'node-red';
 import { decodeIncomingMessage } from '../../lib/chirpstack';
-import { deviceEventMessage, readingMessage } from '../../lib/model';
+import { deviceEventMessage, readingMessage } from '../../lib/messages';
 import { onInput } from '../common/input';
 import { StatusReporter } from '../common/status';
 

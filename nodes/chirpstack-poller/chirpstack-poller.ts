@@ -1,13 +1,7 @@
 import type { Node, NodeAPI, NodeDef } from 'node-red';
 import { Poller, parsePollerSettings } from '../../lib/chirpstack';
-import {
-  type ConnectionHealth,
-  deviceEventMessage,
-  healthMessage,
-  parseSourceId,
-  readingMessage,
-  systemClock,
-} from '../../lib/model';
+import { deviceEventMessage, healthMessage, readingMessage } from '../../lib/messages';
+import { type ConnectionHealth, parseSourceId, systemClock } from '../../lib/model';
 import { configure, reportMissing } from '../common/configuration';
 import { onInput } from '../common/input';
 import { onClose, onFlowsStarted } from '../common/lifecycle';

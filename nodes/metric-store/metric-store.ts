@@ -1,15 +1,7 @@
 import type { Node, NodeAPI, NodeDef, NodeMessageInFlow } from 'node-red';
 import { eventEntry, isQueryTopic, pagingOf, questionOf } from '../../lib/admin';
-import {
-  deviceEventFromMessage,
-  faultText,
-  InvalidInputError,
-  parseReadingMessage,
-  type Reading,
-  readingMessage,
-  type StoreHealth,
-  systemClock,
-} from '../../lib/model';
+import { deviceEventFromMessage, parseReadingMessage, readingMessage } from '../../lib/messages';
+import { faultText, InvalidInputError, type Reading, type StoreHealth, systemClock } from '../../lib/model';
 import { administrationOf, userOf } from '../common/administration';
 import { configure, reportMissing } from '../common/configuration';
 import { onInput, reportFault, type Send } from '../common/input';

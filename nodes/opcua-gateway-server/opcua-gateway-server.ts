@@ -1,14 +1,7 @@
 import { isAbsolute, join } from 'node:path';
 import type { Node, NodeAPI, NodeDef, NodeMessageInFlow } from 'node-red';
-import {
-  deviceEventFromMessage,
-  errorText,
-  faultText,
-  healthFromMessage,
-  parseReadingMessage,
-  systemClock,
-  type Timer,
-} from '../../lib/model';
+import { deviceEventFromMessage, healthFromMessage, parseReadingMessage } from '../../lib/messages';
+import { errorText, faultText, systemClock, type Timer } from '../../lib/model';
 import {
   type GatewayServer,
   PortInUseError,

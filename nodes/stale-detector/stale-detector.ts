@@ -1,5 +1,6 @@
 import type { Node, NodeAPI, NodeDef, NodeMessageInFlow } from 'node-red';
-import { deviceEventFromMessage, faultText, parseReadingMessage, readingMessage, systemClock } from '../../lib/model';
+import { deviceEventFromMessage, parseReadingMessage, readingMessage } from '../../lib/messages';
+import { faultText, systemClock } from '../../lib/model';
 import { parseStaleDetectorSettings, StaleDetector } from '../../lib/quality';
 import { configure, reportMissing } from '../common/configuration';
 import { onInput, reportFault } from '../common/input';

@@ -3,7 +3,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { Aedes } from 'aedes';
 import { decodeEvent } from '../../lib/chirpstack';
-import { deviceEventMessage, readingMessage } from '../../lib/model';
+import { deviceEventMessage, readingMessage } from '../../lib/messages';
 import { eventually } from '../support/eventually';
 import { collect, coreNode, errorOf, type FlowMessage, give, startFlow, stopFlow } from '../support/flow';
 import { recordedLines } from '../support/paths';

@@ -1,9 +1,14 @@
 /** Reading device-event and health messages back from a flow, where anybody may have changed or made them. */
 import { z } from 'zod';
-import type { DeviceEvent } from './device-event';
-import { display, InvalidInputError } from './faults';
-import type { ConnectionHealth } from './health';
-import { parseDevEui, parseEventId, parseGatewayEui } from './identifiers';
+import {
+  type ConnectionHealth,
+  type DeviceEvent,
+  display,
+  InvalidInputError,
+  parseDevEui,
+  parseEventId,
+  parseGatewayEui,
+} from '../model';
 
 const count = z.number().int().min(0);
 const instant = z.number().min(0);

@@ -2,12 +2,17 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import * as fc from 'fast-check';
 import {
-  type ConnectionHealth,
-  type DeviceEvent,
   deviceEventFromMessage,
   deviceEventMessage,
   healthFromMessage,
   healthMessage,
+  parseReadingMessage,
+  readingMessage,
+  topicOf,
+} from '../../../lib/messages';
+import {
+  type ConnectionHealth,
+  type DeviceEvent,
   InvalidInputError,
   isQuality,
   ORIGINS,
@@ -16,12 +21,9 @@ import {
   parseDeviceProfileId,
   parseEventId,
   parseGatewayEui,
-  parseReadingMessage,
   QUALITY_CODES,
   type Quality,
   type Reading,
-  readingMessage,
-  topicOf,
 } from '../../../lib/model';
 import { ManualClock } from '../../support/manual-clock';
 

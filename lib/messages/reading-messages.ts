@@ -3,31 +3,33 @@
  * node. Conversion between messages and the words of the domain happens here, once, at the border of each node.
  */
 import { z } from 'zod';
-import type { Clock } from './clock';
-import type { DeviceEvent } from './device-event';
-import { display, type Fault, InvalidInputError } from './faults';
-import { flatten } from './flatten';
-import type { ConnectionHealth } from './health';
 import {
   type ApplicationId,
+  type Clock,
+  type ConnectionHealth,
+  type CurrentValue,
   type DevEui,
+  type DeviceEvent,
   type DeviceProfileId,
+  type DeviceReference,
+  display,
+  type Fault,
+  flatten,
   type GatewayEui,
+  InvalidInputError,
+  isQuality,
+  type MetricValue,
+  ORIGINS,
   parseApplicationId,
   parseDevEui,
   parseDeviceProfileId,
   parseEventId,
   parseGatewayEui,
-} from './identifiers';
-import { isQuality, QUALITY_CODES, type Quality } from './quality';
-import {
-  type CurrentValue,
-  type DeviceReference,
-  type MetricValue,
-  ORIGINS,
+  QUALITY_CODES,
+  type Quality,
   type RadioReception,
   type Reading,
-} from './reading';
+} from '../model';
 
 /** What every Node-RED message may carry besides. */
 interface BaseMessage {
