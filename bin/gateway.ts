@@ -5,6 +5,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import {
+  checkNodeVersion,
   createLogger,
   errorText,
   type Fault,
@@ -57,6 +58,7 @@ function refuseToStart(faults: readonly Fault[]): never {
 /** Settles what must be right before anything is opened: settings, data folder, web port. Exits with all faults. */
 async function prepare(): Promise<{ environment: GatewayEnvironment; warnings: readonly Fault[] }> {
   try {
+    checkNodeVersion(process.versions.node);
     const parsed = parseEnvironment(process.env, defaultDataFolder());
     openDataFolder(parsed.environment.dataFolder);
     const { host, port } = parsed.environment.http;
@@ -115,24 +117,7 @@ function showOnce(generated: string | undefined): { take(): string | undefined }
   };
 }
 
-/** As in package.json; checked before anything is written. */
-const OLDEST_NODE = [22, 13] as const;
-
-function checkNodeVersion(): void {
-  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
-  if (major > OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor >= OLDEST_NODE[1])) return;
-  refuseToStart([
-    {
-      field: 'Node.js',
-      value: process.versions.node,
-      rule: `it must be ${OLDEST_NODE.join('.')} or newer`,
-      cure: 'Start the gateway with "npm start", which brings its own, or install a newer Node.js.',
-    },
-  ]);
-}
-
 async function run(): Promise<void> {
-  checkNodeVersion();
   // Node-RED writes sessions and settings into the data folder too: nobody else is to read them.
   process.umask(0o077);
   const { environment, warnings } = await prepare();

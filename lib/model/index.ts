@@ -9,6 +9,7 @@ export * from './identifiers';
 export * from './inventory';
 export * from './log';
 export * from './metric';
+export * from './node-version';
 export * from './password';
 export * from './quality';
 export * from './reading';

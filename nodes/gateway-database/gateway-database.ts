@@ -1,6 +1,6 @@
 import { isAbsolute, join, resolve } from 'node:path';
 import type { NodeAPI, NodeDef } from 'node-red';
-import { errorText, systemClock } from '../../lib/model';
+import { checkNodeVersion, errorText, systemClock } from '../../lib/model';
 import { GatewayStore, parseStoreSettings } from '../../lib/store';
 import { configure } from '../common/configuration';
 import { onClose } from '../common/lifecycle';
@@ -26,6 +26,7 @@ const init = (RED: NodeAPI): void => {
     const logger = redLogger(RED, this, 'store');
     const userFolder = resolve(RED.settings.userDir ?? process.cwd());
     const settings = configure(RED, this, logger, () => {
+      checkNodeVersion(process.versions.node);
       const file = properties.file?.trim() || 'lorua.db';
       return parseStoreSettings({ ...properties, file: isAbsolute(file) ? file : join(userFolder, file) });
     });
