@@ -6,16 +6,23 @@ import {
   type DevEui,
   type Device,
   type DeviceEvent,
+  type DeviceProfile,
   type DeviceReference,
   dataTypeOf,
   isOutdated,
+  type MetricDataType,
   type MetricDefinition,
+  type MetricKey,
+  type MetricMeaning,
   type MetricValue,
+  meaningOf,
+  type OwnMeanings,
   type Quality,
   type Reading,
   readingQuality,
 } from '../model';
 import type { LiveVariable } from './live-variable';
+import { MODEL_CHANGES } from './metric-semantics';
 import type { NodeFactory } from './node-factory';
 import { IDENTIFICATION, RADIO, STATUS } from './object-types';
 import type { PlainValue } from './values';
@@ -38,6 +45,10 @@ function fits(key: RadioKey, value: number): boolean {
   return Number.isInteger(value) && value >= 0 && value <= (type === 'Byte' ? 255 : MAX_UINT32);
 }
 
+function nameOf({ variable }: LiveVariable): string {
+  return variable.displayName[0]?.text ?? '';
+}
+
 export class DeviceNodes {
   readonly devEui: DevEui;
   readonly object: UAObject;
@@ -48,6 +59,7 @@ export class DeviceNodes {
 
   readonly #factory: NodeFactory;
   readonly #onMismatch: OnMismatch;
+  readonly #ownMeanings: OwnMeanings;
   readonly #measurements: UAObject;
   readonly #metrics = new Map<string, LiveVariable>();
   readonly #radio: Members<RadioKey>;
@@ -55,14 +67,22 @@ export class DeviceNodes {
   readonly #identification: Members<IdentificationKey>;
   #parent: UAObject;
   #name: string;
-  #profileName: string | undefined;
+  #profile: DeviceProfile | undefined;
   #outOfService = false;
   #radioTime = 0;
   #announces = false;
 
-  constructor(factory: NodeFactory, parent: UAObject, devEui: DevEui, name: string, onMismatch: OnMismatch) {
+  constructor(
+    factory: NodeFactory,
+    parent: UAObject,
+    devEui: DevEui,
+    name: string,
+    onMismatch: OnMismatch,
+    ownMeanings: OwnMeanings,
+  ) {
     this.#factory = factory;
     this.#onMismatch = onMismatch;
+    this.#ownMeanings = ownMeanings;
     this.#parent = parent;
     this.#name = name;
     this.devEui = devEui;
@@ -104,8 +124,8 @@ export class DeviceNodes {
     this.#factory.addNodeVersion(this.#measurements, `${this.devEui}/node-version`);
   }
 
-  /** Brings name, place, identification and status in step with the inventory. */
-  show(device: Device, parent: UAObject, profileName: string | undefined): void {
+  /** Brings name, place, identification, status and the meaning of the metrics in step with the inventory. */
+  show(device: Device, parent: UAObject, profile: DeviceProfile | undefined): void {
     const now = this.#factory.now();
     this.removedAt = undefined;
     if (parent !== this.#parent) {
@@ -113,9 +133,9 @@ export class DeviceNodes {
       this.#parent = parent;
     }
     this.#rename(device.name);
-    this.#profileName = profileName;
+    this.#profile = profile;
     this.shown = device;
-    this.#identify('profile', profileName);
+    this.#identify('profile', profile?.name);
     this.#identify('description', device.description);
     this.#identify(
       'tags',
@@ -126,15 +146,18 @@ export class DeviceNodes {
     this.#status.deviceClass.update(device.deviceClass, now, now);
     if (device.lastSeenAt !== undefined) this.#seen(device.lastSeenAt, now);
     if (device.status !== undefined) this.#deviceStatus(device.status, now, now);
+    this.refreshMeanings();
+  }
+
+  /** Looks up again what the values of all metrics mean. */
+  refreshMeanings(): void {
+    for (const [key, live] of this.#metrics) this.#setMeaning(live, key);
   }
 
   /** Whether {@link show} would change nothing. */
-  isInStep(device: Device, parent: UAObject, profileName: string | undefined): boolean {
+  isInStep(device: Device, parent: UAObject, profile: DeviceProfile | undefined): boolean {
     return (
-      this.removedAt === undefined &&
-      this.shown === device &&
-      this.#parent === parent &&
-      this.#profileName === profileName
+      this.removedAt === undefined && this.shown === device && this.#parent === parent && this.#profile === profile
     );
   }
 
@@ -172,8 +195,10 @@ export class DeviceNodes {
   define(definition: MetricDefinition, current: CurrentValue | undefined, keepsHistory: boolean): void {
     const known = this.#metrics.get(definition.key);
     if (known !== undefined) {
-      if (known.variable.displayName[0]?.text !== definition.name)
+      if (nameOf(known) !== definition.name) {
         known.variable.setDisplayName(this.#factory.text(definition.name));
+        this.#setMeaning(known, definition.key);
+      }
       if (definition.dataType !== undefined && known.type === undefined) this.#settle(known, definition.dataType);
     }
     const live = known ?? this.#add(definition.key, definition.name, definition.dataType);
@@ -255,11 +280,33 @@ export class DeviceNodes {
   #settle(live: LiveVariable, type: ReturnType<typeof dataTypeOf>): void {
     live.settle(type);
     this.#factory.setHistorizing(live, live.variable.historizing);
-    if (this.#announces) this.#factory.announceDataType(live.variable);
+    this.#setMeaning(live, live.variable.browseName.name ?? '', MODEL_CHANGES.dataTypeChanged);
+  }
+
+  #meaning(key: string, name: string, dataType: MetricDataType | undefined): MetricMeaning {
+    return meaningOf(
+      { key: key as MetricKey, name, dataType },
+      { own: this.#ownMeanings(this.devEui, key as MetricKey), device: this.shown, profile: this.#profile },
+    );
+  }
+
+  /** @param verb what else changed, to be announced together */
+  #setMeaning(live: LiveVariable, key: string, verb = 0): void {
+    const meaning = this.#meaning(key, nameOf(live), live.type as MetricDataType | undefined);
+    const changes = verb | this.#factory.setMeaning(live, this.#propertyId(key), meaning);
+    if (this.#announces && changes !== 0) this.#factory.announceChange(live.variable, changes);
+  }
+
+  /** Beside the metrics: below one, another metric might have the same id. */
+  #propertyId(key: string): string {
+    return `${this.devEui}/property/${key}`;
   }
 
   #add(key: string, name: string, type: ReturnType<typeof dataTypeOf> | undefined): LiveVariable {
-    const live = this.#factory.metric(this.#measurements, `${this.devEui}/metric/${key}`, key, name, type);
+    const meaning = this.#meaning(key, name, type);
+    const live = this.#factory.metric(this.#measurements, `${this.devEui}/metric/${key}`, key, name, type, meaning);
+    // It comes as one: that the variable was added is what clients are told.
+    this.#factory.setMeaning(live, this.#propertyId(key), meaning);
     if (this.#outOfService) live.setOutOfService(true, this.#factory.now());
     this.#metrics.set(key, live);
     return live;

@@ -12,6 +12,7 @@ import {
   type Logger,
   type MetricDataType,
   type MetricKey,
+  type OwnMeanings,
   type Reading,
   type Timer,
   type Unsubscribe,
@@ -38,6 +39,8 @@ export interface InformationModelOptions {
   readonly repeated: RepeatedEntries;
   /** ms */
   readonly removedNodesKept: number;
+  /** What the user says of metrics; asked whenever a meaning is looked up. */
+  readonly ownMeanings?: OwnMeanings;
 }
 
 export class InformationModel {
@@ -46,6 +49,7 @@ export class InformationModel {
   readonly #logger: Logger;
   readonly #repeated: RepeatedEntries;
   readonly #removedNodesKept: number;
+  readonly #ownMeanings: OwnMeanings;
   readonly #applications: ApplicationNodes;
   readonly #devices = new Map<DevEui, DeviceNodes>();
   readonly #sources = new MergedSources();
@@ -65,6 +69,7 @@ export class InformationModel {
     this.#logger = logger;
     this.#repeated = options.repeated;
     this.#removedNodesKept = options.removedNodesKept;
+    this.#ownMeanings = options.ownMeanings ?? (() => undefined);
     this.#slices = new Slices(
       clock,
       (slice) => factory.addressSpace.modelChangeTransaction(slice),
@@ -118,6 +123,18 @@ export class InformationModel {
   /** Where the history of a metric is kept, among the sources that are attached now. */
   history({ devEui, metric }: HistoryTarget): HistorySource | undefined {
     return this.#sources.history(devEui, metric);
+  }
+
+  /** Looks up again what metrics mean, after what the user says has changed. */
+  refreshMeanings(): void {
+    this.#slices.add(this.#refreshMeanings());
+  }
+
+  *#refreshMeanings(): Generator<void> {
+    for (const nodes of this.#devices.values()) {
+      nodes.refreshMeanings();
+      yield;
+    }
   }
 
   publish(reading: Reading): void {
@@ -227,17 +244,17 @@ export class InformationModel {
     const nodes = this.#devices.get(device.devEui);
     if (nodes === undefined) return false;
     const parent = this.#parentOf(device);
-    const profileName = this.#inventory.profiles.get(device.profileId)?.name;
-    if (nodes.isInStep(device, parent, profileName)) return false;
+    const profile = this.#inventory.profiles.get(device.profileId);
+    if (nodes.isInStep(device, parent, profile)) return false;
     if (nodes.shown === undefined) this.#others--;
-    nodes.show(device, parent, profileName);
+    nodes.show(device, parent, profile);
     return true;
   }
 
   #createKnown(device: Device): DeviceNodes {
     const parent = this.#parentOf(device);
     const nodes = this.#make(parent, device.devEui, device.name);
-    nodes.show(device, parent, this.#inventory.profiles.get(device.profileId)?.name);
+    nodes.show(device, parent, this.#inventory.profiles.get(device.profileId));
     return nodes;
   }
 
@@ -295,6 +312,7 @@ export class InformationModel {
           },
           (entry) => this.#logger.warn(entry),
         ),
+      this.#ownMeanings,
     );
     this.#devices.set(devEui, nodes);
     return nodes;

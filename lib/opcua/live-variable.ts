@@ -9,6 +9,9 @@ function same(a: PlainValue, b: PlainValue): boolean {
   return a === b;
 }
 
+/** Shows something else of the same value, with the same status and times. */
+export type Follower = (value: PlainValue, quality: Quality, sourceTime: Date, serverTime: Date) => void;
+
 export class LiveVariable {
   readonly variable: UAVariable;
   readonly #writer: ValueWriter;
@@ -20,6 +23,7 @@ export class LiveVariable {
   /** When the quality was recognised, ms UTC. */
   #statusTime = 0;
   #outOfService = false;
+  #follower: Follower | undefined;
 
   /** @param type undefined = settled later by {@link settle} */
   constructor(writer: ValueWriter, variable: UAVariable, type: ValueType | undefined, made: Date) {
@@ -45,6 +49,13 @@ export class LiveVariable {
   /** Whether a client monitors the value now. */
   get isMonitored(): boolean {
     return this.variable.listenerCount('value_changed') > 0;
+  }
+
+  /** From now on tells what is shown, beginning with what is shown now; `undefined` ends that. */
+  follow(follower: Follower | undefined, now: Date): void {
+    this.#follower = follower;
+    if (this.#outOfService) follower?.(undefined, 'BadOutOfService', now, now);
+    else follower?.(this.#value, this.#quality, this.#statusTime === 0 ? now : new Date(this.#statusTime), now);
   }
 
   /** Fixes the data type once. */
@@ -80,19 +91,16 @@ export class LiveVariable {
   setOutOfService(outOfService: boolean, now: Date): void {
     if (outOfService === this.#outOfService) return;
     this.#outOfService = outOfService;
-    if (outOfService)
-      this.#writer.publishValue(this.variable, this.#type ?? 'Double', undefined, 'BadOutOfService', now, now);
+    if (outOfService) this.#publish(undefined, 'BadOutOfService', now, now);
     else this.#show(this.#statusTime === 0 ? now : new Date(this.#statusTime), now);
   }
 
   #show(sourceTime: Date, serverTime: Date): void {
-    this.#writer.publishValue(
-      this.variable,
-      this.#type ?? 'Double',
-      this.#value,
-      this.#quality,
-      sourceTime,
-      serverTime,
-    );
+    this.#publish(this.#value, this.#quality, sourceTime, serverTime);
+  }
+
+  #publish(value: PlainValue, quality: Quality, sourceTime: Date, serverTime: Date): void {
+    this.#writer.publishValue(this.variable, this.#type ?? 'Double', value, quality, sourceTime, serverTime);
+    this.#follower?.(value, quality, sourceTime, serverTime);
   }
 }

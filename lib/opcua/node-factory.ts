@@ -1,10 +1,11 @@
 /** Makes nodes with everything said explicitly: access level, rank, type, description, browse name. */
 import type { AddressSpace, LocalizedText, Namespace, NodeId, UAObject, UAObjectType, UAVariable } from 'node-opcua';
-import type { Clock } from '../model';
+import type { Clock, MetricMeaning, Unit } from '../model';
 import { Historizing } from './history/configuration';
 import type { Library } from './library';
 import { LiveVariable } from './live-variable';
-import { createObjectTypes, GATEWAY_NAMESPACE, MODEL_NAMESPACE, type ObjectTypes, type Unit } from './object-types';
+import { engineeringUnits, MetricSemantics, typeDefinitionOf } from './metric-semantics';
+import { createObjectTypes, GATEWAY_NAMESPACE, MODEL_NAMESPACE, type ObjectTypes } from './object-types';
 import { type ValueType, ValueWriter } from './values';
 
 export interface VariableSpecification {
@@ -39,6 +40,7 @@ export class NodeFactory {
   readonly #model: Namespace;
   readonly #gateway: Namespace;
   readonly #historizing: Historizing;
+  readonly #semantics: MetricSemantics;
 
   constructor(library: Library, addressSpace: AddressSpace, clock: Clock) {
     this.library = library;
@@ -49,6 +51,7 @@ export class NodeFactory {
     this.#model = addressSpace.registerNamespace(MODEL_NAMESPACE);
     this.#gateway = addressSpace.registerNamespace(GATEWAY_NAMESPACE);
     this.#historizing = new Historizing(library, addressSpace, this.#gateway);
+    this.#semantics = new MetricSemantics(library, this.#gateway, this.writer, clock);
     this.types = createObjectTypes(this.#model, (type, members) => {
       for (const [, specification] of Object.entries(members)) this.#addToType(type, specification);
     });
@@ -100,18 +103,38 @@ export class NodeFactory {
     return new LiveVariable(this.writer, variable, type, this.now());
   }
 
-  /** A variable for a metric. `undefined` as type = BaseDataType until the first value tells. */
-  metric(parent: UAObject, id: string, key: string, name: string, type: ValueType | undefined): LiveVariable {
+  /**
+   * A variable for a metric.
+   * @param type `undefined` = BaseDataType until the first value tells
+   * @param meaning as it will be shown by {@link setMeaning}
+   */
+  metric(
+    parent: UAObject,
+    id: string,
+    key: string,
+    name: string,
+    type: ValueType | undefined,
+    meaning: MetricMeaning,
+  ): LiveVariable {
     const variable = this.#gateway.addVariable({
       nodeId: `s=${id}`,
       browseName: { name: key, namespaceIndex: this.#gateway.index },
       displayName: this.text(name),
       description: this.text(name === key ? key : `${name} (${key})`),
       componentOf: parent,
-      typeDefinition: 'BaseDataVariableType',
+      typeDefinition: typeDefinitionOf(meaning, type),
       ...this.#attributes(type),
     });
     return new LiveVariable(this.writer, variable, type, this.now());
+  }
+
+  /**
+   * Shows what the values of a metric mean.
+   * @param id where the ids of the properties begin
+   * @returns verb of the change of the model, 0 if there is none to announce
+   */
+  setMeaning(live: LiveVariable, id: string, meaning: MetricMeaning): number {
+    return this.#semantics.show(live, id, meaning);
   }
 
   /** Shows whether the history of a metric is kept. Only numbers with a fraction run from one value to the next. */
@@ -135,10 +158,9 @@ export class NodeFactory {
     this.writer.publishValue(version, 'String', '1', 'Good', now, now);
   }
 
-  /** Tells clients that the data type of a variable was settled. */
-  announceDataType(variable: UAVariable): void {
+  /** Tells clients that a variable changed otherwise than in its value; `verb` as in Part 5 §12.17. */
+  announceChange(variable: UAVariable, verb: number): void {
     const { library } = this;
-    const DATA_TYPE_CHANGED = 0x10;
     this.addressSpace.rootFolder.objects.server.raiseEvent('GeneralModelChangeEventType', {
       changes: {
         dataType: library.DataType.ExtensionObject,
@@ -147,7 +169,7 @@ export class NodeFactory {
           new library.ModelChangeStructureDataType({
             affected: variable.nodeId,
             affectedType: variable.typeDefinition,
-            verb: DATA_TYPE_CHANGED,
+            verb,
           }),
         ],
       },
@@ -224,7 +246,7 @@ export class NodeFactory {
     if (unit !== undefined)
       property('EngineeringUnits', 'EUInformation', -1).setValueFromSource({
         dataType: library.DataType.ExtensionObject,
-        value: library.makeEUInformation(unit.code, unit.symbol, unit.description),
+        value: engineeringUnits(library, unit),
       });
     if (states !== undefined)
       property('EnumStrings', 'LocalizedText', 1).setValueFromSource({

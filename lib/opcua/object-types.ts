@@ -1,35 +1,22 @@
 /** Types of the namespace `urn:lorua:model`: what a client may expect of every device, application and gateway. */
 import type { INamespace, Namespace, UAObjectType } from 'node-opcua';
+import { UNITS } from '../model';
 import type { VariableSpecification } from './node-factory';
 
 export const MODEL_NAMESPACE = 'urn:lorua:model';
 export const GATEWAY_NAMESPACE = 'urn:lorua:gateway';
-
-/** UNECE Recommendation 20 code of a unit, packed as Part 8 §5.6.4.3 says. */
-export interface Unit {
-  readonly code: string;
-  readonly symbol: string;
-  readonly description: string;
-}
-
-const UNITS = {
-  dBm: { code: 'DBM', symbol: 'dBm', description: 'decibel-milliwatts' },
-  dB: { code: '2N', symbol: 'dB', description: 'decibel' },
-  Hz: { code: 'HTZ', symbol: 'Hz', description: 'hertz' },
-  percent: { code: 'P1', symbol: '%', description: 'percent' },
-} as const satisfies Record<string, Unit>;
 
 /** How the last uplink was received. Ids are the last part of the node id. */
 export const RADIO = {
   rssi: {
     name: 'RSSI',
     type: 'Double',
-    unit: UNITS.dBm,
+    unit: UNITS.decibelMilliwatt,
     description: 'Signal strength at the gateway that heard the last uplink best',
   },
-  snr: { name: 'SNR', type: 'Double', unit: UNITS.dB, description: 'Signal-to-noise ratio at that gateway' },
+  snr: { name: 'SNR', type: 'Double', unit: UNITS.decibel, description: 'Signal-to-noise ratio at that gateway' },
   dataRate: { name: 'DataRate', type: 'Byte', description: 'Data-rate index of the region (RP002)' },
-  frequency: { name: 'Frequency', type: 'UInt32', unit: UNITS.Hz, description: 'Frequency of the last uplink' },
+  frequency: { name: 'Frequency', type: 'UInt32', unit: UNITS.hertz, description: 'Frequency of the last uplink' },
   fCnt: { name: 'FCntUp', type: 'UInt32', description: 'Frame counter of the last uplink' },
   fPort: { name: 'FPort', type: 'Byte', description: 'LoRaWAN port of the last uplink' },
   gateways: { name: 'GatewayCount', type: 'UInt32', description: 'Number of gateways that heard the last uplink' },
@@ -46,7 +33,7 @@ export const STATUS = {
   margin: {
     name: 'Margin',
     type: 'Double',
-    unit: UNITS.dB,
+    unit: UNITS.decibel,
     description: 'Demodulation margin the device reported (DevStatusAns)',
   },
   externalPower: {

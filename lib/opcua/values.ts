@@ -7,7 +7,7 @@ import { type MetricDataType, type MetricValue, QUALITY_CODES, type Quality } fr
 import type { Library } from './library';
 
 /** Built-in types (Part 6 §5.1.2) of the variables that Lorua makes, by their numbers in the standard. */
-export type ScalarType = MetricDataType | 'Byte' | 'UInt32' | 'UInt64' | 'DateTime';
+export type ScalarType = MetricDataType | 'Byte' | 'UInt32' | 'UInt64' | 'DateTime' | 'LocalizedText';
 /** A scalar, or an array of texts. */
 export type ValueType = ScalarType | 'String[]';
 
@@ -85,6 +85,8 @@ export class ValueWriter {
   #fill(variant: Variant, type: ValueType, value: Exclude<PlainValue, undefined>): void {
     variant.dataType = this.#builtIn(type);
     variant.arrayType = this.#library.VariantArrayType[type === 'String[]' ? 'Array' : 'Scalar'];
-    variant.value = typeof value === 'bigint' ? splitInt64(value) : value;
+    if (type === 'LocalizedText')
+      variant.value = new this.#library.LocalizedText({ text: String(value), locale: null });
+    else variant.value = typeof value === 'bigint' ? splitInt64(value) : value;
   }
 }
