@@ -45,6 +45,8 @@ export interface Sample {
   readonly status: number;
   readonly flags: number;
   readonly value: MetricValue | undefined;
+  /** Only of a gap that says so: see {@link gapAfter}. */
+  readonly after?: number | undefined;
 }
 
 export function valueTypeOf(value: MetricValue | undefined): ValueType {
@@ -86,6 +88,14 @@ export function isGap(flags: number): boolean {
   return (flags & (SampleFlag.TypeMask | (SampleFlag.OriginMask << SampleFlag.OriginShift))) === GAP_FLAGS;
 }
 
+/**
+ * Source time of the last value that was known when a gap was recognised, ms UTC: a value between it and the gap refutes
+ * the gap. It stands where a sample has its value. `undefined` for samples, and where nobody says.
+ */
+export function gapAfter(columns: SampleColumns, index: number): number | undefined {
+  return isGap(columns.flags[index] ?? 0) ? columns.values[index] || undefined : undefined;
+}
+
 /** The value at one place. `integers` must be a BigInt64Array over the memory of `columns.values`. */
 export function valueAt(columns: SampleColumns, integers: BigInt64Array, index: number): MetricValue | undefined {
   const type = (columns.flags[index] ?? 0) & SampleFlag.TypeMask;
@@ -118,6 +128,7 @@ export function* samplesOf(columns: SampleColumns): Generator<Sample> {
       status: columns.status[index] ?? 0,
       flags: columns.flags[index] ?? 0,
       value: valueAt(columns, integers, index),
+      after: gapAfter(columns, index),
     };
 }
 
@@ -145,7 +156,7 @@ export class SampleColumnsBuilder implements SampleColumns {
     this.#integers = integersOf(this);
   }
 
-  /** @param flags see {@link sampleFlags}; its type must be the one of `value` */
+  /** @param flags see {@link sampleFlags}; its type must be the one of `value`, which in a gap is {@link gapAfter} */
   add(metric: number, time: number, status: number, flags: number, value: MetricValue | undefined): void {
     if (this.length === this.metric.length) this.#grow();
     const index = this.length++;

@@ -10,6 +10,7 @@
  * instant and stay.
  */
 import { QUALITY_CODES } from '../model';
+import type { Sample } from './columns';
 
 /** An entry of a metric's history without its value. */
 export interface PlacedRow {
@@ -30,9 +31,12 @@ export interface GapRows {
   addGap(metric: number, time: number, status: number, isOpen: boolean): void;
 }
 
-/** Enters a gap, if it says something new. */
-export function enterGap(rows: GapRows, metric: number, time: number, status: number): void {
-  if (rows.at(metric, time) !== undefined || rows.before(metric, time)?.isGap === true) return;
+/** Enters a gap, if it says something new and nothing came meanwhile that refutes it. */
+export function enterGap(rows: GapRows, { metric, time, status, after }: Sample): void {
+  const before = rows.before(metric, time);
+  if (rows.at(metric, time) !== undefined || before?.isGap === true) return;
+  // Readings overtake what is found out about their age: whoever watches the metric judges the newer one by itself.
+  if (after !== undefined && before !== undefined && before.time > after) return;
   let behind = rows.behind(metric, time);
   if (behind?.isGap === true) {
     rows.removeGap(metric, behind.time);

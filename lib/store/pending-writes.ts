@@ -127,11 +127,15 @@ export class PendingWrites {
     return this.#samples > this.#limits.samples || this.#text > this.#limits.text ? this.#giveUpOldest() : 0;
   }
 
-  /** An entry without value, see gaps.ts. @returns how many samples were given up for it */
-  addGap(metric: number, time: number, status: number): number {
+  /**
+   * An entry without value, see gaps.ts.
+   * @param after source time of the last value known, ms UTC
+   * @returns how many samples were given up for it
+   */
+  addGap(metric: number, time: number, status: number, after: number | undefined): number {
     this.#current.gaps++;
     this.#gaps++;
-    return this.addSample(metric, time, status, GAP_FLAGS, undefined);
+    return this.addSample(metric, time, status, GAP_FLAGS, after);
   }
 
   addEvent(event: SeenEvent): void {

@@ -42,13 +42,15 @@ export class SampleIntake {
   /** Nothing is known from an instant on. */
   markGap(metric: MetricRecord, { from, status, after }: HistoryGap): void {
     const time = Math.floor(from);
+    const known = after === undefined ? undefined : Math.floor(after);
     const { own, gapAt } = metric;
     // History ends in a gap already.
     if (gapAt !== undefined && time >= gapAt) return;
     // A value came meanwhile.
-    if (after !== undefined && own !== undefined && own.time > Math.floor(after) && own.time < time) return;
+    if (known !== undefined && own !== undefined && own.time > known && own.time < time) return;
     this.#release(metric);
-    const lost = this.#pending.addGap(metric.id, time, qualityCode(status));
+    // A value may lie between it and the gap, behind the newest one: the backend knows.
+    const lost = this.#pending.addGap(metric.id, time, qualityCode(status), known);
     if (lost > 0) this.#onLost(lost);
     if (own === undefined || time > own.time) metric.gapAt = time;
   }

@@ -27,7 +27,7 @@ export class MemoryHistory implements HistoryRows {
   insert(sample: Sample, now: number): void {
     const { metric, time, status, flags } = sample;
     if (isGap(flags)) {
-      enterGap(this.#rows, metric, time, status);
+      enterGap(this.#rows, sample);
       return;
     }
     const samples = this.#of(metric);

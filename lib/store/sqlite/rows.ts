@@ -1,7 +1,7 @@
 /** Between columns of samples and rows of SQLite. */
 import type { Statement } from 'better-sqlite3';
 import type { MetricValue } from '../../model';
-import { integersOf, type Sample, type SampleColumns, SampleFlag, ValueType, valueAt } from '../columns';
+import { gapAfter, integersOf, type Sample, type SampleColumns, SampleFlag, ValueType, valueAt } from '../columns';
 
 /** A value as SQLite takes and gives it. */
 export type StoredValue = number | bigint | string | null;
@@ -91,6 +91,7 @@ export function sampleAt(columns: SampleColumns, integers: BigInt64Array, index:
     status: columns.status[index] as number,
     flags: columns.flags[index] as number,
     value: valueAt(columns, integers, index),
+    after: gapAfter(columns, index),
   };
 }
 

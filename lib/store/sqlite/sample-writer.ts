@@ -106,7 +106,7 @@ export class SampleWriter {
   #enter(sample: Sample, now: number): void {
     const { metric, time, status, flags } = sample;
     if (isGap(flags)) {
-      enterGap(this.#rows, metric, time, status);
+      enterGap(this.#rows, sample);
       return;
     }
     const openAt = this.#open().get(metric);

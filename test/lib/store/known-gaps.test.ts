@@ -224,6 +224,27 @@ describe('what cannot be known', () => {
     assert.deepEqual((await history()).slice(2), [[30, undefined, 'BadNoCommunication']]);
   });
 
+  test('a gap that newer values overtook is refuted by a value before it as well', async () => {
+    receive({ a: 1 }, T);
+    receive({ a: 2 }, T + 29 * MINUTE);
+    receive({ a: 3 }, T + 31 * MINUTE);
+    const gap = { devEui: sensor, metric: key('a'), status: 'BadNoCommunication' } as const;
+    store.markGap({ ...gap, from: T + 30 * MINUTE, after: T });
+    assert.deepEqual(await history(), [
+      [0, 1],
+      [29, 2],
+      [31, 3],
+    ]);
+    // Nothing lies between these two.
+    receive({ a: 4 }, T + 100 * MINUTE);
+    store.markGap({ ...gap, from: T + 61 * MINUTE, after: T + 31 * MINUTE });
+    assert.deepEqual((await history()).slice(2), [
+      [31, 3],
+      [61, undefined, 'BadNoCommunication'],
+      [100, 4],
+    ]);
+  });
+
   test('whatever comes when, with restarts in between: history has exactly the gaps that the events leave', async () => {
     const minute = (max: number): fc.Arbitrary<number> => fc.integer({ min: 1, max });
     await fc.assert(

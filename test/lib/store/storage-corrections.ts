@@ -47,9 +47,9 @@ export function correctionConformance(name: string, create: () => Promise<Backen
         columns.add(id, time, status, sampleFlags(value, origin, isLate), value);
       return backend.write(batch({ metrics: [metric(id)], samples: columns.trimmed(), now }));
     };
-    const gap = (time: number, status = STALE): Promise<void> => {
+    const gap = (time: number, status = STALE, known?: number): Promise<void> => {
       const columns = new SampleColumnsBuilder();
-      columns.add(id, time, status, GAP_FLAGS, undefined);
+      columns.add(id, time, status, GAP_FLAGS, known);
       return backend.write(batch({ metrics: [metric(id)], samples: columns.trimmed() }));
     };
     const entries = async (): Promise<Entry[]> =>
@@ -184,6 +184,22 @@ export function correctionConformance(name: string, create: () => Promise<Backen
         [0, 1],
         [10, 'gap'],
         [20, 2],
+      ]);
+      assert.deepEqual(await modified(), []);
+    });
+
+    test('a sample between the last one that was known and a gap refutes the gap', async () => {
+      id++;
+      await send([5, 14, 16, 40].map((time) => ({ time, value: time })));
+      await gap(15, STALE, 5);
+      assert.deepEqual((await entries()).length, 4);
+      await gap(26, STALE, 16);
+      await gap(50, STALE, 40);
+      assert.deepEqual((await entries()).slice(2), [
+        [16, 16],
+        [26, 'gap'],
+        [40, 40],
+        [50, 'gap'],
       ]);
       assert.deepEqual(await modified(), []);
     });
