@@ -30,7 +30,7 @@ function decodeUplink(input) {
     openings: { name: 'Openings', kind: 'COUNTER' },
     battery_voltage: { name: 'Battery voltage', kind: 'GAUGE' },
   },
-  profileTags: { manufacturer: 'Nordfeld', model: 'DC-1' },
+  profileTags: { manufacturer: 'Nordfeld', model: 'DC-1', states_open: 'closed|open' },
   create(random) {
     const battery = new Battery(random);
     let openings = Math.floor(5_000 * random());

@@ -31,7 +31,7 @@ function decodeUplink(input) {
     voltage_1: { name: 'Voltage L2', kind: 'GAUGE' },
     voltage_2: { name: 'Voltage L3', kind: 'GAUGE' },
   },
-  profileTags: { manufacturer: 'Volta', model: 'EM-3' },
+  profileTags: { manufacturer: 'Volta', model: 'EM-3', unit_energy: 'kWh', unit_power: 'W' },
   create(random) {
     // Wh, so that the counter is exact in kWh with three places.
     let energy = Math.floor(1e6 + 2e8 * random());

@@ -24,7 +24,7 @@ function decodeUplink(input) {
     fill: { name: 'Fill', kind: 'GAUGE' },
     alarm: { name: 'Level alarm', kind: 'STRING' },
   },
-  profileTags: { manufacturer: 'Radarix', model: 'TL-5' },
+  profileTags: { manufacturer: 'Radarix', model: 'TL-5', unit_level: 'cm', unit_fill: '%', range_fill: '0..100' },
   create(random) {
     const height = 200 + Math.floor(400 * random());
     // Faster than a real tank, so that somebody who watches sees it live.

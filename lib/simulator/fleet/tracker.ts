@@ -41,7 +41,15 @@ function decodeUplink(input) {
     acceleration_1: { name: '', kind: 'UNKNOWN' },
     acceleration_2: { name: '', kind: 'UNKNOWN' },
   },
-  profileTags: { manufacturer: 'Wayfind', model: 'AT-7' },
+  profileTags: {
+    manufacturer: 'Wayfind',
+    model: 'AT-7',
+    unit_speed: 'km/h',
+    unit_acceleration_0: 'gn',
+    unit_acceleration_1: 'gn',
+    unit_acceleration_2: 'gn',
+    states_moving: 'standing|moving',
+  },
   create(random) {
     const radius = 40 + 120 * random();
     let angle = 2 * Math.PI * random();

@@ -45,7 +45,15 @@ function encodeDownlink(input) {
     state: { name: 'State', kind: 'STRING' },
     cycles: { name: 'Cycles', kind: 'COUNTER' },
   },
-  profileTags: { manufacturer: 'Volta', model: 'MV-2' },
+  profileTags: {
+    manufacturer: 'Volta',
+    model: 'MV-2',
+    unit_position: '%',
+    range_position: '0..100',
+    unit_setpoint: '%',
+    range_setpoint: '0..100',
+    states_open: 'closed|open',
+  },
   create(random) {
     const half = (value: number): number => Math.round(value * 2) / 2;
     let setpoint = half(random() < 0.5 ? 0 : 100 * random());
