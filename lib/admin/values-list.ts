@@ -4,14 +4,17 @@ import {
   type CurrentValue,
   type DevEui,
   type Device,
+  type DeviceProfile,
   type MetricDataType,
   type MetricDefinition,
   type MetricKey,
+  meaningOf,
   type Origin,
   QUALITY_CODES,
   type Quality,
   qualityClass,
   qualityCode,
+  stateText,
 } from '../model';
 import type { AdministrationStore } from './dependencies';
 import { compareBy, listFields, type Page } from './payload';
@@ -40,6 +43,12 @@ export interface ValueRow {
   readonly dataType: MetricDataType | undefined;
   /** Int64 as text, because JSON has no 64-bit integers; `null` while there is none. */
   readonly value: number | boolean | string | null;
+  /** Symbol of the unit, to be shown behind the number; `null` if none is known, or for plain counts. */
+  readonly unit: string | null;
+  /** Whether the unit is only what the name of the metric most likely stands for. */
+  readonly unitGuessed: boolean;
+  /** Text of the state that the value is; `null` if it has none. */
+  readonly state: string | null;
   readonly quality: Quality;
   readonly qualityClass: 'Good' | 'Uncertain' | 'Bad';
   /** ms UTC; `null` while there is no value. */
@@ -62,7 +71,7 @@ export function listValues(
   now: number,
   { offset, limit, sort, descending, search, applicationId, devEui, quality }: z.output<typeof valuesPayload>,
 ): ValueList {
-  const { applications, devices } = store.inventory.merged();
+  const { applications, profiles, devices } = store.inventory.merged();
   const wanted = search.trim().toLowerCase();
   const candidates = [...devices.values()]
     .filter(
@@ -94,16 +103,24 @@ export function listValues(
     matches.sort((a, b) => direction * compareBy(by[sort](a), by[sort](b)));
   } else if (descending) matches.reverse();
   const rows = matches.slice(offset, offset + limit).map((match) => ({
-    ...valueRow(match, now),
+    ...valueRow(match, profiles.get(match.device.profileId), now),
     applicationName: applications.get(match.device.applicationId)?.name ?? '',
   }));
   return { rows, total: matches.length, offset };
 }
 
-function valueRow({ device, definition, current }: Match, now: number): Omit<ValueRow, 'applicationName'> {
+/** Unit of what is only counted: true, and nothing to be shown. */
+const COUNT = '1';
+
+function valueRow(
+  { device, definition, current }: Match,
+  profile: DeviceProfile | undefined,
+  now: number,
+): Omit<ValueRow, 'applicationName'> {
   const quality = qualityOf(current);
   const value = current?.value;
   const hasValue = current !== undefined && value !== undefined;
+  const { unit, unitSource, states } = meaningOf(definition, { device, profile });
   return {
     devEui: device.devEui,
     deviceName: device.name,
@@ -112,6 +129,9 @@ function valueRow({ device, definition, current }: Match, now: number): Omit<Val
     metricName: definition.name,
     dataType: definition.dataType,
     value: typeof value === 'bigint' ? value.toString() : (value ?? null),
+    unit: unit === undefined || unit.symbol === COUNT ? null : unit.symbol,
+    unitGuessed: unitSource === 'guessed',
+    state: stateText(states, value) ?? null,
     quality,
     qualityClass: qualityClass(quality),
     time: hasValue ? current.time : null,

@@ -51,6 +51,36 @@ describe('the dashboard', () => {
     await page.close();
   });
 
+  it('shows units and the texts of states', async () => {
+    const { page } = await open(browser);
+    const cell = async (search: string, metric: string): Promise<{ text: string; title: string | null }> => {
+      await page.$eval('[data-testid=filter]', (input) => {
+        (input as HTMLInputElement).value = '';
+      });
+      await page.focus('[data-testid=filter]');
+      await page.keyboard.type(search);
+      const value = `${ROWS}[data-metric=${metric}] td:nth-child(3)`;
+      await page.waitForFunction(
+        (selector) => /\d|closed|open/.test(document.querySelector(selector)?.textContent ?? ''),
+        { timeout: 60_000 },
+        value,
+      );
+      return page.$eval(value, (found) => ({
+        text: (found as HTMLElement).innerText.trim(),
+        title: found.getAttribute('title'),
+      }));
+    };
+    const temperature = await cell('temperature', 'temperature');
+    assert.match(temperature.text, /^-?[\d.,]+\u00a0°C$/);
+    assert.match(temperature.title ?? '', /guessed/);
+    const energy = await cell('energy', 'energy');
+    assert.match(energy.text, /^[\d.,]+\u00a0kW·h$/);
+    assert.equal(energy.title, null);
+    assert.match((await cell('door', 'open')).text, /^(?:closed|open)$/);
+    assert.match((await cell('latitude', 'position_latitude')).text, /^[\d.,]+°$/);
+    await page.close();
+  });
+
   it('follows the values while somebody looks', async () => {
     const { page } = await open(browser);
     const first = await texts(page, ROWS);

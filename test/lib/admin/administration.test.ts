@@ -278,6 +278,9 @@ describe('values.list', () => {
       metricName: 'Temp',
       dataType: 'Double',
       value: 1.5,
+      unit: null,
+      unitGuessed: false,
+      state: null,
       quality: 'Good',
       qualityClass: 'Good',
       time: T - 10,
@@ -286,6 +289,26 @@ describe('values.list', () => {
     });
     assert.equal(rows[1]?.value, (2n ** 60n).toString());
     assert.doesNotThrow(() => JSON.stringify(rows));
+  });
+
+  test('shows the unit that is known, and the text of a state', async () => {
+    const tags = { unit_t: '°C', states_door: 'closed|open', unit_n: 'count' };
+    const [first] = inventory.devices.values();
+    assert.ok(first);
+    const devices = new Map(inventory.devices).set(first.devEui, { ...first, tags });
+    store.inventory.replace(parseSourceId('c'), { ...inventory, devices });
+    const values = { door: true, humidity: 40 };
+    store.accept({ device: { devEui: eui(1) }, values, time: T, quality: {}, origin: 'event' });
+    const { rows } = await result<ValueList>('values.list', { devEui: eui(1) });
+    assert.deepEqual(
+      rows.map(({ key, unit, unitGuessed, state }) => [key, unit, unitGuessed, state]),
+      [
+        ['t', '°C', false, null],
+        ['n', null, false, null],
+        ['door', null, false, 'open'],
+        ['humidity', '%', true, null],
+      ],
+    );
   });
 
   test('a metric that waits has no value, a time in the future no negative age', async () => {
