@@ -49,7 +49,7 @@ export class Administration {
     this.#useCases = new Map<string, UseCase>([
       ['status.get', (payload) => (parsePayload(statusPayload, payload), gatewayStatus(deps))],
       ['devices.list', (payload) => listDevices(store, parsePayload(devicesPayload, payload))],
-      ['values.list', (payload) => listValues(store, now(), parsePayload(valuesPayload, payload))],
+      ['values.list', (payload) => listValues(deps, now(), parsePayload(valuesPayload, payload))],
       ['values.latest', (payload) => latestValues(store, parsePayload(latestPayload, payload))],
       ['history.raw', (payload) => readRaw(store, now(), parsePayload(rawPayload, payload), signal)],
       ['history.modified', (payload) => readModified(store, now(), parsePayload(modifiedPayload, payload), signal)],

@@ -11,6 +11,7 @@ import type {
   Logger,
   MetricDefinition,
   MetricKey,
+  OwnMeanings,
   StoreHealth,
 } from '../model';
 
@@ -112,6 +113,8 @@ export interface AdministrationDependencies {
   readonly folders: OutputFolders;
   readonly connections: () => readonly ReportedConnection[];
   readonly freshness?: () => Freshness;
+  /** What the user says of metrics; the same as the OPC UA server is given. */
+  readonly ownMeanings?: OwnMeanings;
   /** `undefined` while no OPC UA server runs. */
   readonly opcua?: () => { readonly sessions: number; readonly endpointUrls: readonly string[] } | undefined;
   readonly clock: Clock;

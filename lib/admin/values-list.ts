@@ -4,7 +4,7 @@ import {
   type CurrentValue,
   type DevEui,
   type Device,
-  type DeviceProfile,
+  type MeaningSources,
   type MetricDataType,
   type MetricDefinition,
   type MetricKey,
@@ -16,7 +16,7 @@ import {
   qualityCode,
   stateText,
 } from '../model';
-import type { AdministrationStore } from './dependencies';
+import type { AdministrationDependencies } from './dependencies';
 import { compareBy, listFields, type Page } from './payload';
 import { applicationField, devEuiField } from './targets';
 
@@ -67,7 +67,7 @@ interface Match {
 }
 
 export function listValues(
-  store: AdministrationStore,
+  { store, ownMeanings }: Pick<AdministrationDependencies, 'store' | 'ownMeanings'>,
   now: number,
   { offset, limit, sort, descending, search, applicationId, devEui, quality }: z.output<typeof valuesPayload>,
 ): ValueList {
@@ -103,7 +103,15 @@ export function listValues(
     matches.sort((a, b) => direction * compareBy(by[sort](a), by[sort](b)));
   } else if (descending) matches.reverse();
   const rows = matches.slice(offset, offset + limit).map((match) => ({
-    ...valueRow(match, profiles.get(match.device.profileId), now),
+    ...valueRow(
+      match,
+      {
+        own: ownMeanings?.(match.device.devEui, match.definition.key),
+        device: match.device,
+        profile: profiles.get(match.device.profileId),
+      },
+      now,
+    ),
     applicationName: applications.get(match.device.applicationId)?.name ?? '',
   }));
   return { rows, total: matches.length, offset };
@@ -114,13 +122,13 @@ const COUNT = '1';
 
 function valueRow(
   { device, definition, current }: Match,
-  profile: DeviceProfile | undefined,
+  meaning: MeaningSources,
   now: number,
 ): Omit<ValueRow, 'applicationName'> {
   const quality = qualityOf(current);
   const value = current?.value;
   const hasValue = current !== undefined && value !== undefined;
-  const { unit, unitSource, states } = meaningOf(definition, { device, profile });
+  const { unit, unitSource, states } = meaningOf(definition, meaning);
   return {
     devEui: device.devEui,
     deviceName: device.name,

@@ -149,7 +149,7 @@ export class DeviceNodes {
     this.refreshMeanings();
   }
 
-  /** Looks up again what the values of all metrics mean. */
+  /** Looks up again what the values of all metrics mean. Cheap where nothing has changed. */
   refreshMeanings(): void {
     for (const [key, live] of this.#metrics) this.#setMeaning(live, key);
   }

@@ -12,7 +12,6 @@ import {
   type Logger,
   type MetricDataType,
   type MetricKey,
-  type OwnMeanings,
   type Reading,
   type Timer,
   type Unsubscribe,
@@ -39,8 +38,6 @@ export interface InformationModelOptions {
   readonly repeated: RepeatedEntries;
   /** ms */
   readonly removedNodesKept: number;
-  /** What the user says of metrics; asked whenever a meaning is looked up. */
-  readonly ownMeanings?: OwnMeanings;
 }
 
 export class InformationModel {
@@ -49,7 +46,6 @@ export class InformationModel {
   readonly #logger: Logger;
   readonly #repeated: RepeatedEntries;
   readonly #removedNodesKept: number;
-  readonly #ownMeanings: OwnMeanings;
   readonly #applications: ApplicationNodes;
   readonly #devices = new Map<DevEui, DeviceNodes>();
   readonly #sources = new MergedSources();
@@ -69,7 +65,6 @@ export class InformationModel {
     this.#logger = logger;
     this.#repeated = options.repeated;
     this.#removedNodesKept = options.removedNodesKept;
-    this.#ownMeanings = options.ownMeanings ?? (() => undefined);
     this.#slices = new Slices(
       clock,
       (slice) => factory.addressSpace.modelChangeTransaction(slice),
@@ -92,11 +87,17 @@ export class InformationModel {
       onMetrics: (listener) => source.onMetrics(listener),
       value: (devEui, key) => source.value(devEui, key),
       ...(source.history === undefined ? {} : { history: source.history }),
+      ...(source.meanings === undefined ? {} : { meanings: source.meanings }),
     };
     this.#sources.add(own);
-    const stops = [own.onInventory(() => this.#requestSync()), own.onMetrics((change) => this.#metricsChanged(change))];
+    const stops = [
+      own.onInventory(() => this.#requestSync()),
+      own.onMetrics((change) => this.#metricsChanged(change)),
+      ...(own.meanings === undefined ? [] : [own.meanings.onChange(() => this.#slices.add(this.#refreshMeanings()))]),
+    ];
     this.#catchesUp = true;
     this.#requestSync();
+    if (own.meanings !== undefined) this.#slices.add(this.#refreshMeanings());
     return () => {
       if (!this.#sources.has(own)) return;
       for (const stop of stops) stop();
@@ -123,18 +124,6 @@ export class InformationModel {
   /** Where the history of a metric is kept, among the sources that are attached now. */
   history({ devEui, metric }: HistoryTarget): HistorySource | undefined {
     return this.#sources.history(devEui, metric);
-  }
-
-  /** Looks up again what metrics mean, after what the user says has changed. */
-  refreshMeanings(): void {
-    this.#slices.add(this.#refreshMeanings());
-  }
-
-  *#refreshMeanings(): Generator<void> {
-    for (const nodes of this.#devices.values()) {
-      nodes.refreshMeanings();
-      yield;
-    }
   }
 
   publish(reading: Reading): void {
@@ -214,6 +203,14 @@ export class InformationModel {
         count: fresh.length,
         duration_ms: Math.round(this.#clock.monotonic() - started),
       });
+  }
+
+  /** Looks up again what metrics mean, after what the user says has changed. */
+  *#refreshMeanings(): Generator<void> {
+    for (const nodes of this.#devices.values()) {
+      nodes.refreshMeanings();
+      yield;
+    }
   }
 
   *#announceChanges(devices: readonly DeviceNodes[]): Generator<void> {
@@ -312,7 +309,7 @@ export class InformationModel {
           },
           (entry) => this.#logger.warn(entry),
         ),
-      this.#ownMeanings,
+      (device, key) => this.#sources.ownMeaning(device, key),
     );
     this.#devices.set(devEui, nodes);
     return nodes;

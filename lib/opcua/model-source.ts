@@ -8,6 +8,8 @@ import type {
   Inventory,
   MetricDefinition,
   MetricKey,
+  OwnMeaning,
+  OwnMeanings,
   Unsubscribe,
 } from '../model';
 
@@ -26,6 +28,13 @@ export interface HistorySource {
   readHistory(request: HistoryRequest, encoding: HistoryEncoding, signal: AbortSignal): Promise<EncodedHistoryPage>;
 }
 
+/** What the user says of metrics; this comes before all that ChirpStack says. */
+export interface MeaningTable {
+  readonly of: OwnMeanings;
+  /** Told after each change. */
+  onChange(listener: () => void): Unsubscribe;
+}
+
 export interface ModelSource {
   /** The complete picture now. */
   inventory(): Inventory;
@@ -38,6 +47,8 @@ export interface ModelSource {
   value(devEui: DevEui, key: MetricKey): CurrentValue | undefined;
   /** Absent where no history is kept. */
   readonly history?: HistorySource;
+  /** Absent where the user cannot say anything. */
+  readonly meanings?: MeaningTable;
 }
 
 /** Several sources seen as one. Where two know a device or application, the one attached first is believed. */
@@ -99,6 +110,15 @@ export class MergedSources {
       if (value !== undefined && (newest === undefined || value.time > newest.time)) newest = value;
     }
     return newest;
+  }
+
+  /** What the user says of a metric, in the first source that knows something. */
+  ownMeaning(devEui: DevEui, key: MetricKey): OwnMeaning | undefined {
+    for (const { meanings } of this.#sources) {
+      const own = meanings?.of(devEui, key);
+      if (own !== undefined) return own;
+    }
+    return undefined;
   }
 
   /** Whether any of the sources keeps history. */

@@ -12,6 +12,7 @@ import {
   type ConnectionHealth,
   type Device,
   type Inventory,
+  type OwnMeanings,
   parseApplicationId,
   parseDevEui,
   parseDeviceProfileId,
@@ -309,6 +310,12 @@ describe('values.list', () => {
         ['humidity', '%', true, null],
       ],
     );
+    const ownMeanings: OwnMeanings = (device, key) =>
+      device === eui(1) && key === 'humidity' ? { unit: 'g/m3' } : undefined;
+    const other = new Administration({ store, retention, folders, connections: () => [], ownMeanings, clock, logger });
+    const answer = await other.handle('values.list', { devEui: eui(1), search: 'humidity' });
+    assert.ok(answer.ok);
+    assert.equal((answer.result as ValueList).rows[0]?.unit, 'g/m³');
   });
 
   test('a metric that waits has no value, a time in the future no negative age', async () => {

@@ -11,7 +11,9 @@ import {
   EventFilter,
   TimestampsToReturn,
 } from 'node-opcua';
+import { Emitter, type OwnMeaning } from '../../../lib/model';
 import { GatewayServer } from '../../../lib/opcua';
+import type { MeaningTable } from '../../../lib/opcua/model-source';
 import { ManualClock } from '../../support/manual-clock';
 import {
   type Connected,
@@ -309,6 +311,36 @@ test('a unit appears with the first value, when the type is known', async () => 
     { affected: metric('temperature'), verb: 0x1c },
     { affected: metric('humidity'), verb: 0x10 },
   ]);
+});
+
+test('what the user says comes first, and is followed while clients look', async () => {
+  source.define(1, 'level', 'Double');
+  const changes = new Emitter<void>(() => undefined);
+  let own: OwnMeaning | undefined = { unit: 'ft' };
+  const meanings: MeaningTable = {
+    of: (_devEui, key) => (key === 'level' ? own : undefined),
+    onChange: changes.on.bind(changes),
+  };
+  source.setDevice(deviceOf(1, { tags: { unit_level: 'cm' } }));
+  const detach = server.attach(Object.assign(source, { meanings }));
+  await server.settled();
+  assert.equal((await unitOf('level')).symbol, 'ft');
+  own = { unit: 'in' };
+  changes.emit();
+  await server.settled();
+  assert.equal((await unitOf('level')).symbol, 'in');
+  own = undefined;
+  changes.emit();
+  await server.settled();
+  assert.equal((await unitOf('level')).symbol, 'cm');
+  detach();
+  assert.equal(changes.listenerCount, 0);
+
+  // As after a redeploy: the nodes are there, and another source knows something of its own.
+  own = { unit: 'm' };
+  server.attach(source);
+  await server.settled();
+  assert.equal((await unitOf('level')).symbol, 'm');
 });
 
 test('a new name brings its unit', async () => {
