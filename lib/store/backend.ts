@@ -210,9 +210,10 @@ export interface StorageStatistics {
 export interface StorageBackend {
   /**
    * Opens, migrates and loads. May be called again after it failed. A damaged storage is set aside under another name
-   * (never deleted) and a new one begun; `replaceDamaged` demands this where the damage was seen while writing.
+   * (never deleted) and a new one begun; `replaceDamaged` demands this where the damage was seen later.
+   * @param onMetrics may be given the metrics of the state beforehand: they are taken over while the rest is loaded
    */
-  open(options: { replaceDamaged: boolean }): Promise<StoredState>;
+  open(options: { replaceDamaged: boolean }, onMetrics?: (metrics: MetricColumns) => void): Promise<StoredState>;
   /**
    * Commits a batch, atomically. The memory of its columns is then the backend's. After a failure an equal batch may be
    * given again, even if the first was committed. Calls of `write`, `commit`, `prune` and `pruneRecords` never overlap.

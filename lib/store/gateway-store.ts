@@ -135,6 +135,7 @@ export class GatewayStore {
       pending,
       health: this.#health,
       file: options.file,
+      onMetrics: (metrics) => restorer.takeMetrics(metrics),
       onLoaded: (state) => {
         restorer.load(state);
         this.#pruner.start();

@@ -1,7 +1,8 @@
-import type { Clock, Logger } from '../model';
+import type { Clock, Logger, MetricDefinition } from '../model';
 import type { StoredState } from './backend';
 import type { Devices } from './devices';
 import type { Inventories } from './inventories';
+import type { MetricColumns } from './metric-columns';
 import type { MetricDefinitions } from './metric-definitions';
 import type { PendingWrites } from './pending-writes';
 import { restoreValues } from './restoring';
@@ -18,21 +19,31 @@ export interface RestorerDependencies {
 /** Takes over what a storage holds when it was opened, and gives it everything when it begins anew. */
 export class Restorer {
   readonly #deps: RestorerDependencies;
+  #taken: { readonly stored: MetricColumns; readonly definitions: readonly MetricDefinition[] } | undefined;
 
   constructor(deps: RestorerDependencies) {
     this.#deps = deps;
   }
 
-  load(state: StoredState): void {
-    const { clock, logger, devices, definitions, inventories, pending } = this.#deps;
-    const begun = clock.monotonic();
+  /** Takes over metrics before the rest is loaded. */
+  takeMetrics(stored: MetricColumns): void {
+    const { devices, pending } = this.#deps;
     const before = Array.from(devices.all(), ({ metrics }) => [...metrics.values()]).flat();
-    const { numbers, definitions: added } = devices.restore(state.metrics);
+    const { numbers, definitions } = devices.restore(stored);
     pending.renumber(numbers);
-    for (const { devEui, sequence, eventId } of state.events) devices.device(devEui).events.restore(eventId, sequence);
-    restoreValues(devices, state, clock.now());
     // What was met before the storage was open is written with the numbers it has now.
     for (const metric of before) pending.addMetric(metric);
+    this.#taken = { stored, definitions };
+  }
+
+  load(state: StoredState): void {
+    const { clock, logger, devices, definitions, inventories } = this.#deps;
+    const begun = clock.monotonic();
+    if (this.#taken?.stored !== state.metrics) this.takeMetrics(state.metrics);
+    const added = this.#taken?.definitions ?? [];
+    this.#taken = undefined;
+    for (const { devEui, sequence, eventId } of state.events) devices.device(devEui).events.restore(eventId, sequence);
+    restoreValues(devices, state, clock.now());
     const damaged = inventories.restore(state.inventory);
     if (damaged.length > 0)
       logger.warn({

@@ -1,6 +1,7 @@
 import { type Clock, errorText, type Logger, type Timer, wait } from '../model';
 import type { DurableBatch, StorageBackend, StorageError, StoredState, WriteBatch } from './backend';
 import { DurableCommits } from './durable-commits';
+import type { MetricColumns } from './metric-columns';
 import type { PendingWrites } from './pending-writes';
 import { asStorageError, closedError, slowError } from './storage-faults';
 import type { StorageHealth } from './storage-health';
@@ -25,6 +26,8 @@ export interface KeeperDependencies {
   readonly health: StorageHealth;
   /** Path to name in log entries. */
   readonly file: string | undefined;
+  /** Takes over the metrics of a backend that is being opened; they come again with all the rest. */
+  onMetrics(metrics: MetricColumns): void;
   /** Takes over what the backend loaded; called again when it was opened again. */
   onLoaded(state: StoredState): void;
   /** The storage was damaged and begins anew: everything known has to be written again. */
@@ -203,7 +206,8 @@ export class StorageKeeper {
     } catch (thrown) {
       const error = asStorageError(thrown);
       if (this.#closing.signal.aborted) return;
-      if (error.reason === 'corrupt' && this.#isOpen) {
+      // Damage that was met on opening is set aside by the backend itself, unless it shows only when all is loaded.
+      if (error.reason === 'corrupt' && !this.#replaceDamaged) {
         this.#isOpen = false;
         this.#replaceDamaged = true;
         this.#deps.onDamaged();
@@ -221,7 +225,10 @@ export class StorageKeeper {
 
   async #open(): Promise<void> {
     const { backend, health } = this.#deps;
-    const state = await this.#watched('opening', () => backend.open({ replaceDamaged: this.#replaceDamaged }));
+    const { onMetrics } = this.#deps;
+    const state = await this.#watched('opening', () =>
+      backend.open({ replaceDamaged: this.#replaceDamaged }, onMetrics),
+    );
     this.#isOpen = true;
     this.#replaceDamaged = false;
     if (state.setAside !== undefined) health.setAside(state.setAside);

@@ -4,13 +4,13 @@ import { type DevEui, type EventId, MEASUREMENT_KINDS, type SourceId } from '../
 import type { InventoryKind, InventoryRecord, SeenEvent, StoredState } from '../backend';
 import { type SampleColumns, SampleColumnsBuilder, SampleFlag, ValueType } from '../columns';
 import { dataTypeNumber, kindNumber, type MetricColumns, MetricColumnsBuilder } from '../metric-columns';
+import type { LoadedValues } from './protocol';
 import { type SampleRow, sampleOfRow, valueOf } from './rows';
 
-/** Everything but gaps, which whoever writes samples knows. */
-export function loadState(database: Database): Omit<StoredState, 'gaps'> {
+/** Everything but last values and gaps. */
+export function loadState(database: Database): Omit<StoredState, keyof LoadedValues> {
   return {
     metrics: loadMetrics(database),
-    currents: loadCurrents(database),
     events: database
       .prepare<[], { devEui: DevEui; sequence: number; eventId: EventId }>(
         'SELECT dev_eui AS devEui, sequence, event_id AS eventId FROM seen_events ORDER BY dev_eui, sequence',
@@ -76,7 +76,8 @@ function loadMetricsByRow(database: Database): MetricColumns {
   return columns.built();
 }
 
-function loadCurrents(database: Database): SampleColumns {
+/** The last value of each metric. */
+export function loadCurrents(database: Database): SampleColumns {
   // Numbers hold everything but 64-bit integers, and cost much less than BigInts.
   const isInteger = `(flags & ${SampleFlag.TypeMask}) = ${ValueType.Int64}`;
   const select = 'SELECT metric_id, time, status, flags, value FROM current_values WHERE';

@@ -17,9 +17,14 @@ import type {
 } from '../backend';
 import type { FailureRecord } from './failure';
 
+/** What takes longest to load, and is needed last. */
+export type LoadedValues = Pick<StoredState, 'currents' | 'gaps'>;
+
 /** Calls of a worker: arguments and result by name. */
 export interface WorkerCalls {
-  open: { argument: { replaceDamaged: boolean; now: number }; result: StoredState };
+  open: { argument: { replaceDamaged: boolean; now: number }; result: Omit<StoredState, keyof LoadedValues> };
+  /** Asked right after `open`. */
+  loadValues: { argument: undefined; result: LoadedValues };
   write: { argument: WriteBatch; result: undefined };
   commit: { argument: DurableBatch; result: undefined };
   prune: { argument: PruneSlice; result: PruneResult };

@@ -17,6 +17,7 @@ import {
   type WriteBatch,
 } from '../backend';
 import { transferables } from '../columns';
+import type { MetricColumns } from '../metric-columns';
 import { BackupTarget } from './backup-target';
 import type { CallName, WorkerCalls, WorkerData } from './protocol';
 import { ReadQueue } from './read-queue';
@@ -47,15 +48,24 @@ export class SqliteBackend implements StorageBackend {
     this.#start = start;
   }
 
-  async open({ replaceDamaged }: { replaceDamaged: boolean }): Promise<StoredState> {
+  async open(
+    { replaceDamaged }: { replaceDamaged: boolean },
+    onMetrics?: (metrics: MetricColumns) => void,
+  ): Promise<StoredState> {
     this.#refuseIfClosed();
     // A reader keeps a file open under its old name; it begins anew with the next read.
     await this.#endReader(false);
     this.#writer = this.#usable(this.#writer, 'writer');
     this.#isOpen = false;
-    const state = await this.#writer.call('open', { replaceDamaged, now: this.#clock.now() });
+    const opening = this.#writer.call('open', { replaceDamaged, now: this.#clock.now() });
+    // Asked at once: the thread goes on while metrics are taken over here.
+    const loading = this.#writer.call('loadValues', undefined);
+    loading.catch(() => undefined);
+    const state = await opening;
+    onMetrics?.(state.metrics);
+    const values = await loading;
     this.#isOpen = true;
-    return state;
+    return { ...state, ...values };
   }
 
   async write(batch: WriteBatch): Promise<void> {

@@ -19,10 +19,13 @@ serve((request) => {
       writer = undefined;
       const { writer: begun, state } = DatabaseWriter.open(data.file, request.argument);
       writer = begun;
-      const { metric, time } = state.gaps;
-      return done(state, [
-        ...transferables(state.currents),
-        ...metricTransferables(state.metrics),
+      return done(state, metricTransferables(state.metrics));
+    }
+    case 'loadValues': {
+      const values = opened().loadValues();
+      const { metric, time } = values.gaps;
+      return done(values, [
+        ...transferables(values.currents),
         metric.buffer as ArrayBuffer,
         time.buffer as ArrayBuffer,
       ]);

@@ -11,8 +11,9 @@ import {
 } from '../backend';
 import { type DatabaseLock, lockDatabase } from './database-lock';
 import { storageError } from './failure';
-import { completeCurrentValues, loadState } from './loading';
+import { completeCurrentValues, loadCurrents, loadState } from './loading';
 import { openDatabase, setState } from './opening';
+import type { LoadedValues } from './protocol';
 import { SamplePruner } from './pruner';
 import { RecordWriter } from './record-writer';
 import { GROUP_VALUES, runForEach, type StoredValue } from './rows';
@@ -47,7 +48,7 @@ export class DatabaseWriter {
   static open(
     file: string,
     options: { replaceDamaged: boolean; now: number },
-  ): { writer: DatabaseWriter; state: StoredState } {
+  ): { writer: DatabaseWriter; state: Omit<StoredState, keyof LoadedValues> } {
     const lock = lockDatabase(file);
     let database: Database | undefined;
     try {
@@ -55,13 +56,18 @@ export class DatabaseWriter {
       database = opened.database;
       const writer = new DatabaseWriter(file, database, lock);
       if (!opened.wasClean) completeCurrentValues(database);
-      const state = { ...loadState(database), gaps: writer.#samples.openGaps() };
+      const state = loadState(database);
       return { writer, state: opened.setAside === undefined ? state : { ...state, setAside: opened.setAside } };
     } catch (error) {
       database?.close();
       lock.release();
       throw storageError(error);
     }
+  }
+
+  /** Last values and open gaps. @throws StorageError */
+  loadValues(): LoadedValues {
+    return this.#guarded(() => ({ currents: loadCurrents(this.#database), gaps: this.#samples.openGaps() }));
   }
 
   /** @throws StorageError; nothing of the batch is then in the database */

@@ -10,6 +10,7 @@ import { errorOfRecord, failureRecord, storageError } from '../../../lib/store/s
 import { SCHEMA_VERSION } from '../../../lib/store/sqlite/schema';
 import { WorkerClient } from '../../../lib/store/sqlite/worker-client';
 import { capturedLogger } from '../../support/captured-logger';
+import { eventually } from '../../support/eventually';
 import {
   type BackendUnderTest,
   batch,
@@ -85,6 +86,31 @@ describe('sqlite backend', () => {
     assert.ok(setAside?.startsWith(`${file}.damaged-`));
     assert.equal(readFileSync(String(setAside), 'utf8'), content);
     await backend.write(batch({ metrics: [metric(1)] }));
+  });
+
+  test('damage that shows only when last values are loaded is set aside too', async () => {
+    const settings = { backend: 'sqlite', file, retentionDays: 0 } as const;
+    const { logger } = capturedLogger();
+    const first = GatewayStore.create(settings, { clock: systemClock, logger });
+    await first.open();
+    first.accept(reading({ a: 1 }, 1_000));
+    await first.close();
+    const database = new SqliteDatabase(file);
+    const page = database.prepare(`SELECT rootpage FROM sqlite_schema WHERE name = 'current_values'`).pluck().get();
+    const size = Number(database.pragma('page_size', { simple: true }));
+    database.close();
+    const content = readFileSync(file);
+    content.fill(0xff, (Number(page) - 1) * size, Number(page) * size);
+    writeFileSync(file, content);
+
+    const store = GatewayStore.create(settings, { clock: systemClock, logger });
+    await store.open();
+    await eventually(() => store.health().state === 'healthy', 'a new database');
+    assert.match(store.health().notice ?? '', /set aside/);
+    assert.ok(readdirSync(folder).some((name) => name.startsWith('lorua.db.damaged-')));
+    store.accept(reading({ a: 2 }, 2_000));
+    await store.close();
+    assert.equal((await open()).currents.length, 1);
   });
 
   test('a database is replaced on demand, with the write-ahead log', async () => {

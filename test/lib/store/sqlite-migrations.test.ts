@@ -53,16 +53,17 @@ describe('migrations', () => {
 
   const assertMigrated = (): void => {
     const { writer, state } = DatabaseWriter.open(file, options);
+    const values = writer.loadValues();
     assert.equal(versionOf(file), SCHEMA_VERSION);
     assert.deepEqual(
       Array.from(metricsOf(state.metrics), ({ id, definition }) => [id, definition.key, definition.kind]),
       [[7, 'temperature', 'GAUGE']],
     );
     assert.deepEqual(
-      Array.from(samplesOf(state.currents), ({ time, value }) => [time, value]),
+      Array.from(samplesOf(values.currents), ({ time, value }) => [time, value]),
       [[ROWS - 1, (ROWS - 1) / 2]],
     );
-    assert.deepEqual([state.events.length, state.inventory.length, state.gaps.length], [1, 1, 0]);
+    assert.deepEqual([state.events.length, state.inventory.length, values.gaps.length], [1, 1, 0]);
     // What is new works on what is old.
     const correction = new SampleColumnsBuilder();
     correction.add(7, 5, 0, sampleFlags(99, 'flow', false), 99);

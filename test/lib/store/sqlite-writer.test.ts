@@ -5,7 +5,14 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import SqliteDatabase from 'better-sqlite3';
 import type { EventId, SourceId } from '../../../lib/model';
-import { GAP_FLAGS, metricsOf, SampleColumnsBuilder, StorageError, samplesOf } from '../../../lib/store';
+import {
+  GAP_FLAGS,
+  metricsOf,
+  SampleColumnsBuilder,
+  StorageError,
+  type StoredState,
+  samplesOf,
+} from '../../../lib/store';
 import { backUp } from '../../../lib/store/sqlite/backup';
 import { DatabaseReader } from '../../../lib/store/sqlite/reader';
 import { RecordReader } from '../../../lib/store/sqlite/record-reader';
@@ -35,11 +42,11 @@ describe('writer of the database', () => {
     reader.close();
     return rows;
   };
-  const reopen = (clean: boolean): ReturnType<typeof DatabaseWriter.open>['state'] => {
+  const reopen = (clean: boolean): StoredState => {
     writer.close({ clean });
     const { writer: next, state } = DatabaseWriter.open(file, options);
     writer = next;
-    return state;
+    return { ...state, ...writer.loadValues() };
   };
 
   test('writes, loads and closes', () => {
