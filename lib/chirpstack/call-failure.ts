@@ -3,7 +3,7 @@
  * PERMISSION_DENIED: an object that is gone or not permitted is UNAUTHENTICATED with empty details, a bad token is
  * UNAUTHENTICATED with a text (chirpstack/src/api/auth/validator.rs).
  */
-import type { LogReason } from '../model';
+import type { ConnectionErrorKind, LogReason } from '../model';
 
 export type FailureKind =
   /** nothing answers: refused, no route, name unknown, connection lost before anything was sent */
@@ -269,6 +269,32 @@ export function logReasonOf(kind: FailureKind): LogReason {
       return 'shutdown';
     default:
       return 'bad-answer';
+  }
+}
+
+/** The word for those who count. */
+export function errorKindOf(kind: FailureKind): ConnectionErrorKind {
+  switch (kind) {
+    case 'unreachable':
+    case 'interrupted':
+      return 'network';
+    case 'timeout':
+      return 'timeout';
+    case 'bad-certificate':
+      return 'certificate';
+    case 'wrong-token':
+      return 'authentication';
+    case 'not-permitted':
+    case 'not-found':
+      return 'permission';
+    case 'refused':
+      return 'server';
+    case 'not-grpc':
+    case 'unimplemented':
+    case 'bad-answer':
+      return 'protocol';
+    case 'cancelled':
+      return 'internal';
   }
 }
 

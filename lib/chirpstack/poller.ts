@@ -4,6 +4,7 @@
  */
 import {
   type Clock,
+  type ConnectionErrorKind,
   type ConnectionHealth,
   compareInventories,
   type DevEui,
@@ -22,7 +23,7 @@ import {
   type Unsubscribe,
 } from '../model';
 import { jittered } from './backoff';
-import { codeName, failureOf, logReasonOf } from './call-failure';
+import { type CallFailure, codeName, errorKindOf, failureOf, logReasonOf } from './call-failure';
 import { ChirpstackApi } from './chirpstack-api';
 import type { ChirpstackConnection } from './connection';
 import { decodeEvent } from './event-decoder';
@@ -86,6 +87,7 @@ export class Poller {
   #notice: Notice | undefined;
   #lastSuccessfulPoll: number | undefined;
   #errorCount = 0;
+  readonly #errors: Partial<Record<ConnectionErrorKind, number>> = {};
   #lastError: string | undefined;
   #uplinks = 0;
 
@@ -154,6 +156,7 @@ export class Poller {
       cure: notice?.cure ?? shown.cure,
       ...(this.#lastSuccessfulPoll === undefined ? {} : { lastSuccessfulPoll: this.#lastSuccessfulPoll }),
       errorCount: this.#errorCount,
+      errors: { ...this.#errors },
       ...(this.#lastError === undefined ? {} : { lastError: this.#lastError }),
       applications: this.#inventory.applications.size,
       devices: this.#inventory.devices.size,
@@ -175,7 +178,7 @@ export class Poller {
         logger: this.#logger,
         maximum: this.#settings.maximumStreams,
         onItem: (devEui, item, replayed) => this.#receive(devEui, item, replayed),
-        onFailure: (failure) => this.#countError(failure.reason),
+        onFailure: (failure) => this.#countFailure(failure),
         onChange: () => this.#healthSoon(),
       });
       this.#streams.setDevices(this.#inventory.devices.keys());
@@ -242,7 +245,7 @@ export class Poller {
     try {
       const result = await this.#sync.run(signal);
       signal.throwIfAborted();
-      for (const failure of result.failures) this.#countError(failure.reason);
+      for (const failure of result.failures) this.#countFailure(failure);
       this.#scopeProblem = undefined;
       this.#setNotice(result.notice);
       this.#adopt(result.inventory, this.#clock.monotonic() - started);
@@ -296,7 +299,7 @@ export class Poller {
         tokenAccepted: () => this.#connection.probe(),
         problem: (failure) => {
           failures++;
-          this.#countError(failure.reason);
+          this.#countFailure(failure);
         },
       },
       this.#inventory,
@@ -318,15 +321,16 @@ export class Poller {
 
   #reconciliationFailed(error: unknown): void {
     this.#failures++;
-    const text = error instanceof ScopeError ? error.reason : (failureOf(error)?.reason ?? errorText(error));
-    this.#countError(text);
+    const failure = failureOf(error);
+    const text = error instanceof ScopeError ? error.reason : (failure?.reason ?? errorText(error));
+    if (failure === undefined) this.#countError(error instanceof ScopeError ? 'permission' : 'internal', text);
+    else this.#countFailure(failure);
     if (error instanceof ScopeError)
       this.#scopeProblem = {
         reason: error.reason,
         cure: error.cure,
         since: this.#scopeProblem?.since ?? this.#clock.now(),
       };
-    const failure = failureOf(error);
     // The connection has said it already, with the same reason and cure.
     if (failure !== undefined && this.#connection.state().state !== 'connected') return;
     const cure = error instanceof ScopeError ? error.cure : failure?.cure;
@@ -398,8 +402,13 @@ export class Poller {
         };
   }
 
-  #countError(text: string): void {
+  #countFailure({ kind, reason }: CallFailure): void {
+    this.#countError(errorKindOf(kind), reason);
+  }
+
+  #countError(kind: ConnectionErrorKind, text: string): void {
     this.#errorCount++;
+    this.#errors[kind] = (this.#errors[kind] ?? 0) + 1;
     this.#lastError = text;
   }
 

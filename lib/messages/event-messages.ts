@@ -1,6 +1,7 @@
 /** Reading device-event and health messages back from a flow, where anybody may have changed or made them. */
 import { z } from 'zod';
 import {
+  CONNECTION_ERROR_KINDS,
   type ConnectionHealth,
   type DeviceEvent,
   display,
@@ -58,6 +59,7 @@ const healthSchema = z.object({
     cure: z.string(),
     lastSuccessfulPoll: instant.optional(),
     errorCount: count,
+    errors: z.partialRecord(z.enum(CONNECTION_ERROR_KINDS), count).optional(),
     lastError: z.string().optional(),
     applications: count,
     devices: count,

@@ -1,4 +1,6 @@
 /** How a connection to ChirpStack is doing, as the poller reports it and the Gateway object publishes it. */
+import type { Origin } from './reading';
+import type { ServiceLevelReason } from './service-level';
 
 export type ConnectionState =
   /** not yet tried, or trying for the first time */
@@ -8,6 +10,29 @@ export type ConnectionState =
   | 'disconnected'
   /** answers, but refuses the API token */
   | 'unauthenticated';
+
+/** What went wrong with a call or stream, coarse enough to be counted by monitoring for years. */
+export const CONNECTION_ERROR_KINDS = [
+  /** nothing answers, or the connection broke */
+  'network',
+  'timeout',
+  /** TLS cannot be established or is not trusted */
+  'certificate',
+  /** the API token is refused */
+  'authentication',
+  /** the key may not see what is asked for, or it is gone */
+  'permission',
+  /** something answers that is no ChirpStack, or one of another age */
+  'protocol',
+  /** ChirpStack answers with an error of its own */
+  'server',
+  'internal',
+] as const;
+
+export type ConnectionErrorKind = (typeof CONNECTION_ERROR_KINDS)[number];
+
+/** Number of errors by kind; a kind that is absent did not happen. */
+export type ConnectionErrors = Readonly<Partial<Record<ConnectionErrorKind, number>>>;
 
 export interface ConnectionHealth {
   readonly state: ConnectionState;
@@ -21,6 +46,8 @@ export interface ConnectionHealth {
   readonly lastSuccessfulPoll?: number;
   /** Failed calls and streams since the poller started: only ever grows. */
   readonly errorCount: number;
+  /** The same by kind; absent in messages that somebody else made. */
+  readonly errors?: ConnectionErrors;
   /** The last error, for people. */
   readonly lastError?: string;
   readonly applications: number;
@@ -53,4 +80,71 @@ export interface StoreHealth {
   readonly committed: number;
   /** Something to know that is over, for people: a damaged database was set aside. */
   readonly notice?: string;
+}
+
+/** How late timers come, ms: what else the program did when they were due. */
+export interface EventLoopDelay {
+  readonly p50: number;
+  readonly p99: number;
+  readonly max: number;
+}
+
+/** Numbers of things by the age of their values. */
+export interface AgeCounts {
+  readonly fresh: number;
+  readonly stale: number;
+  readonly dead: number;
+}
+
+/** What clients have open at the OPC UA server. */
+export interface ClientCounts {
+  readonly sessions: number;
+  /** Secure channels. */
+  readonly channels: number;
+  readonly subscriptions: number;
+  readonly monitoredItems: number;
+}
+
+/** How one connection is doing, and what happened to it lately. */
+export interface ConnectionReport {
+  readonly name: string;
+  readonly health: ConnectionHealth;
+  /** Errors of the last hour. */
+  readonly recentErrors: ConnectionErrors;
+}
+
+/** How the gateway as a whole is doing, at one instant. */
+export interface GatewayHealth {
+  /** ms UTC */
+  readonly time: number;
+  readonly version: string;
+  /** Of the process, ms UTC. */
+  readonly startTime: number;
+  /** Of the process, ms. */
+  readonly uptime: number;
+  /** 0…255 (OPC UA Part 4 §6.6.2.4.2), and all that lowers it, worst first. */
+  readonly serviceLevel: number;
+  readonly serviceLevelReasons: readonly ServiceLevelReason[];
+  readonly connections: readonly ConnectionReport[];
+  /** Readings that were stored since start, by where they come from: by stream, MQTT and HTTP alike. */
+  readonly readings: Readonly<Record<Origin, number>>;
+  /** When the last event of a device came in by whatever way, ms UTC. */
+  readonly lastEvent?: number;
+  /**
+   * Devices: fresh with at least one fresh value, dead with dead ones only, else stale. Those that never sent or are
+   * out of service are only in the total.
+   */
+  readonly devices: AgeCounts & { readonly total: number };
+  readonly values: AgeCounts;
+  readonly store: StoreHealth;
+  /** Bytes; absent while it is not known. */
+  readonly storeSize?: { readonly bytes: number; readonly freeBytes: number };
+  /** Absent while no OPC UA server runs. */
+  readonly clients?: ClientCounts;
+  /** Of the last full minute, in the first minute of the time so far; absent in the first seconds. */
+  readonly eventLoop?: EventLoopDelay;
+  /** Bytes. */
+  readonly memory: { readonly rss: number; readonly heapUsed: number; readonly heapTotal: number };
+  /** Processor time of all threads since start, ms. */
+  readonly cpu: number;
 }

@@ -15,4 +15,5 @@ export * from './node-version';
 export * from './password';
 export * from './quality';
 export * from './reading';
+export * from './service-level';
 export * from './units';

@@ -18,9 +18,10 @@ import {
   type Timer,
   type Unsubscribe,
 } from '../model';
+import { AgeTally } from './age-tally';
 import { DeadlineQueue } from './deadlines';
 import type { DeviceWatch } from './device-watch';
-import { type Age, ageBegan, effectiveQuality, judgeAge, type MetricWatch } from './metric-watch';
+import { ageBegan, effectiveQuality, judgeAge, type MetricWatch } from './metric-watch';
 import { clearsCodecError, ownQuality } from './own-quality';
 import { QualityReport } from './quality-report';
 import type { StaleDetectorSettings } from './settings';
@@ -54,7 +55,7 @@ export class StaleDetector {
   readonly #deadlines = new DeadlineQueue<MetricWatch>();
   readonly #emitter: Emitter<Reading>;
   readonly #gaps: Emitter<HistoryGap>;
-  readonly #counts: Record<Age, number> = { fresh: 0, stale: 0, dead: 0 };
+  readonly #tally = new AgeTally();
   #timer: { due: number; timer: Timer } | undefined;
   #adopting: Timer | undefined;
   #closed = false;
@@ -97,7 +98,7 @@ export class StaleDetector {
       const wasShown = watch?.shown;
       if (watch === undefined) watch = this.#watch(device, key, reading, value);
       else {
-        this.#count(watch, -1);
+        this.#tally.count(watch, -1);
         // What came in between is not known: nobody looked while it grew old (a replay, a machine that slept).
         if (reading.time > watch.time + watch.staleAfter) this.#tellGap(watch);
         if (reading.time !== watch.time) watch.gapTold = false;
@@ -106,14 +107,13 @@ export class StaleDetector {
       // What the store calls "last usable" after a start was Good before: its age decides.
       watch.own = reading.origin === 'restored' && own === 'UncertainLastUsableValue' ? 'Good' : own;
       judgeAge(watch, now);
-      this.#count(watch, 1);
+      this.#tally.count(watch, 1);
       const isRestored = reading.origin === 'restored';
       // A late event is passed on as it was measured; that it is old already is told right after it.
       if (!isRestored && watch.age !== 'fresh') {
-        this.#count(watch, -1);
-        watch.age = 'fresh';
-        watch.deadline = watch.since + watch.staleAfter;
-        this.#count(watch, 1);
+        this.#tally.count(watch, -1);
+        Object.assign(watch, { age: 'fresh', deadline: watch.since + watch.staleAfter });
+        this.#tally.count(watch, 1);
       }
       if (!isRestored && hasValues && clearsCodecError(device, reading)) device.codecErrorAt = undefined;
       if (watch.age !== 'fresh') this.#tellGap(watch);
@@ -195,8 +195,13 @@ export class StaleDetector {
   }
 
   /** Metrics by the age of their values; those of devices that are out of service are not counted. */
-  staleCount(): { fresh: number; stale: number; dead: number } {
-    return { ...this.#counts };
+  staleCount(): AgeTally['values'] {
+    return this.#tally.values;
+  }
+
+  /** Devices: fresh with at least one fresh value, dead with dead ones only, else stale. */
+  deviceCount(): AgeTally['devices'] {
+    return this.#tally.devices;
   }
 
   /**
@@ -260,7 +265,7 @@ export class StaleDetector {
       watch.since = now - Math.max(0, this.#deps.clock.now() - time);
       judgeAge(watch, now);
       if (watch.age !== 'fresh') this.#tellGap(watch);
-      this.#count(watch, 1);
+      this.#tally.count(watch, 1);
       this.#deadlines.schedule(watch);
     }
     return device;
@@ -288,19 +293,15 @@ export class StaleDetector {
     return watch;
   }
 
-  #count({ device, age }: MetricWatch, change: 1 | -1): void {
-    if (!device.outOfService) this.#counts[age] += change;
-  }
-
   #setOutOfService(device: DeviceWatch, outOfService: boolean): void {
     if (device.outOfService === outOfService) {
       // Known to be out of service since before anything was said about it.
       if (outOfService) this.#tellOutOfService(device);
       return;
     }
-    for (const watch of device.metrics.values()) this.#count(watch, -1);
+    for (const watch of device.metrics.values()) this.#tally.count(watch, -1);
     device.outOfService = outOfService;
-    for (const watch of device.metrics.values()) this.#count(watch, 1);
+    for (const watch of device.metrics.values()) this.#tally.count(watch, 1);
     this.#tellOutOfService(device);
   }
 
@@ -334,9 +335,9 @@ export class StaleDetector {
   }
 
   #judge(watch: MetricWatch, now: number, report: QualityReport): void {
-    this.#count(watch, -1);
+    this.#tally.count(watch, -1);
     judgeAge(watch, now);
-    this.#count(watch, 1);
+    this.#tally.count(watch, 1);
     this.#deadlines.schedule(watch);
     if (watch.age !== 'fresh') this.#tellGap(watch);
     const effective = effectiveQuality(watch);

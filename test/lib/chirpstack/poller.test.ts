@@ -227,6 +227,7 @@ describe('the inventory', () => {
     assert.equal(connection.state().state, 'connected');
     assert.equal(poller.health().lastSuccessfulPoll, undefined);
     assert.ok(poller.health().errorCount > 0);
+    assert.deepEqual(poller.health().errors, { server: poller.health().errorCount });
     server.fail = () => undefined;
     const calls = countOf(server, 'DeviceService.Get');
     await poller.pollNow();
@@ -447,6 +448,8 @@ describe('an outage', () => {
     server.push(eui(1), 'up', uplinkBody(server.device(1)));
     await eventually(() => readings.length === 1, 'the first fresh value');
     assert.ok(errors >= 5);
+    const { network = 0, timeout = 0 } = poller.health().errors ?? {};
+    assert.ok(network + timeout >= 5);
     assert.ok(poller.health().errorCount >= errors);
     assert.ok(healths.some(({ state }) => state === 'disconnected'));
     await eventually(() => healths.at(-1)?.streamsOpen === 5, 'the health to say so');

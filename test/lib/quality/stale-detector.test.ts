@@ -122,6 +122,7 @@ describe('ages', () => {
     const given = reading({ x: 1, y: 2 });
     assert.equal(detector.observe(given), given);
     assert.deepEqual(detector.staleCount(), { fresh: 2, stale: 0, dead: 0 });
+    assert.deepEqual(detector.deviceCount(), { fresh: 1, stale: 0, dead: 0 });
     await clock.advance(30 * MINUTE - 1);
     assert.equal(told.length, 0);
     await clock.advance(1);
@@ -130,16 +131,19 @@ describe('ages', () => {
     ]);
     assert.equal(told[0]?.origin, 'stale');
     assert.deepEqual(detector.staleCount(), { fresh: 0, stale: 2, dead: 0 });
+    assert.deepEqual(detector.deviceCount(), { fresh: 0, stale: 1, dead: 0 });
     await clock.advance(270 * MINUTE);
     assert.deepEqual(told[1]?.quality, { x: 'BadNoCommunication', y: 'BadNoCommunication' });
     assert.equal(told[1]?.time, T + 300 * MINUTE);
     assert.deepEqual(detector.staleCount(), { fresh: 0, stale: 0, dead: 2 });
+    assert.deepEqual(detector.deviceCount(), { fresh: 0, stale: 0, dead: 1 });
     const back = reading({ x: 3 });
     const observed = detector.observe(back);
     // A new object, so that whoever holds current values takes its quality over.
     assert.notEqual(observed, back);
     assert.deepEqual(observed, back);
     assert.deepEqual(detector.staleCount(), { fresh: 1, stale: 0, dead: 1 });
+    assert.deepEqual(detector.deviceCount(), { fresh: 1, stale: 0, dead: 0 });
   });
 
   test('each uplink begins a new age; an empty one does not', async () => {
@@ -215,6 +219,7 @@ describe('ages', () => {
     const stale = reading({ x: 1 }, { origin: 'stale' });
     assert.equal(detector.observe(stale), stale);
     assert.deepEqual(detector.staleCount(), { fresh: 0, stale: 0, dead: 0 });
+    assert.deepEqual(detector.deviceCount(), { fresh: 0, stale: 0, dead: 0 });
   });
 
   test('after the end nothing is judged', async () => {
@@ -399,6 +404,7 @@ describe('devices out of service', () => {
       [{}, { never: 'BadOutOfService' }, MINUTE],
     ]);
     assert.deepEqual(detector.staleCount(), { fresh: 0, stale: 0, dead: 0 });
+    assert.deepEqual(detector.deviceCount(), { fresh: 0, stale: 0, dead: 0 });
     await clock.advance(60 * MINUTE);
     assert.equal(told.length, 2);
     assert.deepEqual(detector.observe(reading({ x: 2 })).quality, { x: 'BadOutOfService' });
