@@ -3,6 +3,7 @@ import { backupDatabase, backupPayload, databasePayload, databaseState } from '.
 import type { AdministrationDependencies } from './dependencies';
 import { devicesPayload, listDevices } from './devices-list';
 import { faultsOf, internalFault } from './failures';
+import { healthPayload, metrics } from './health';
 import { exportHistory, exportPayload, type WrittenFile } from './history-export';
 import {
   atTimePayload,
@@ -48,6 +49,8 @@ export class Administration {
     const backups = new OutputFolder(folders.backups);
     this.#useCases = new Map<string, UseCase>([
       ['status.get', (payload) => (parsePayload(statusPayload, payload), gatewayStatus(deps))],
+      ['health.get', (payload) => (parsePayload(healthPayload, payload), deps.health())],
+      ['metrics.get', (payload) => (parsePayload(healthPayload, payload), metrics(deps.health()))],
       ['devices.list', (payload) => listDevices(store, parsePayload(devicesPayload, payload))],
       ['values.list', (payload) => listValues(deps, now(), parsePayload(valuesPayload, payload))],
       ['values.latest', (payload) => latestValues(store, parsePayload(latestPayload, payload))],

@@ -5,6 +5,7 @@ import type {
   CurrentValue,
   DevEui,
   EventId,
+  GatewayHealth,
   HistoryPage,
   HistoryRequest,
   Inventory,
@@ -112,6 +113,8 @@ export interface AdministrationDependencies {
   readonly retention: Retention;
   readonly folders: OutputFolders;
   readonly connections: () => readonly ReportedConnection[];
+  /** The whole of it, as the monitor keeps it together. */
+  readonly health: () => GatewayHealth;
   readonly freshness?: () => Freshness;
   /** What the user says of metrics; the same as the OPC UA server is given. */
   readonly ownMeanings?: OwnMeanings;

@@ -11,11 +11,15 @@ export type {
 } from './dependencies';
 export type { DeviceList, DeviceRow } from './devices-list';
 export type { ExportFormat } from './export-formats';
+export type { MetricsText } from './health';
+export { HealthMonitor, type HealthMonitorDependencies } from './health-monitor';
 export type { HistoryExport } from './history-export';
 export type { HistoryAnswer } from './history-queries';
 export type { HistoryRow } from './history-rows';
 export { type EntryList, eventEntry, type ListedEntry } from './journals';
 export type { OutputFile } from './output-files';
+export { type ProcessProbe, processProbe } from './process-probe';
+export { PROMETHEUS_CONTENT_TYPE, prometheusText } from './prometheus';
 export { isQueryTopic, pagingOf, questionOf } from './questions';
 export type { GatewayStatus, Verdict } from './status';
 export type { LatestReading, LatestValues } from './values-latest';

@@ -1,8 +1,7 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import type { ConnectionHealth, StoreHealth } from '../model';
 import type { AdministrationDependencies, Freshness, ReportedConnection } from './dependencies';
+import { packageVersion } from './version';
 
 export const statusPayload = z.strictObject({});
 
@@ -140,18 +139,4 @@ export function verdict(
       cure: 'Check the disk.',
     };
   return { level: 'ok', code: 'fresh', values: {}, reason: 'All values are fresh', cure: '' };
-}
-
-let version: string | undefined;
-
-/** The version in package.json, which lies above wherever this was compiled to. */
-function packageVersion(): string {
-  if (version !== undefined) return version;
-  let folder = __dirname;
-  while (!existsSync(join(folder, 'package.json')) && dirname(folder) !== folder) folder = dirname(folder);
-  const parsed = z
-    .object({ version: z.string() })
-    .safeParse(JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')));
-  version = parsed.success ? parsed.data.version : 'unknown';
-  return version;
 }

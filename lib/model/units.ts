@@ -34,6 +34,9 @@ export const UNITS = {
   decibel: unit('2N', 'dB', 'decibel'),
   decibelMilliwatt: unit('DBM', 'dBm', 'decibel-milliwatts'),
   hertz: unit('HTZ', 'Hz', 'hertz'),
+  second: unit('SEC', 's', 'second [unit of time]'),
+  millisecond: unit('C26', 'ms', 'millisecond'),
+  byte: unit('AD', 'byte', 'byte'),
 } as const satisfies Record<string, Unit>;
 
 /** A unit with what people write for it besides its symbol; spaces, dots and the height of digits do not matter. */
@@ -160,13 +163,13 @@ const WRITTEN: readonly (readonly [Unit, ...string[]])[] = [
   [unit('A19', 'Bq/m³', 'becquerel per cubic metre')],
   [unit('P72', 'µSv/h', 'microsievert per hour'), 'uSv/h'],
   // Time and data
-  [unit('SEC', 's', 'second [unit of time]'), 'sec', 'second', 'seconds'],
-  [unit('C26', 'ms', 'millisecond'), 'msec'],
+  [UNITS.second, 'sec', 'second', 'seconds'],
+  [UNITS.millisecond, 'msec'],
   [unit('B98', 'µs', 'microsecond'), 'us'],
   [unit('MIN', 'min', 'minute [unit of time]'), 'minute', 'minutes'],
   [unit('HUR', 'h', 'hour'), 'hr', 'hour', 'hours'],
   [unit('DAY', 'd', 'day'), 'day', 'days'],
-  [unit('AD', 'byte', 'byte'), 'bytes'],
+  [UNITS.byte, 'bytes'],
 ];
 
 /** Every unit of the table, in its order. */

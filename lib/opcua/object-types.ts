@@ -1,6 +1,7 @@
 /** Types of the namespace `urn:lorua:model`: what a client may expect of every device, application and gateway. */
 import type { INamespace, Namespace, UAObjectType } from 'node-opcua';
 import { UNITS } from '../model';
+import { CLIENTS, DEVICES, ERRORS, type HealthTypes, PROCESS } from './health-types';
 import type { VariableSpecification } from './node-factory';
 
 export const MODEL_NAMESPACE = 'urn:lorua:model';
@@ -57,6 +58,22 @@ export const GATEWAY = {
   version: { name: 'Version', type: 'String', description: 'Version of Lorua' },
   startTime: { name: 'StartTime', type: 'DateTime', description: 'When the OPC UA server started' },
   sessions: { name: 'Sessions', type: 'UInt32', description: 'OPC UA sessions that are open' },
+  uptime: { name: 'Uptime', type: 'UInt32', unit: UNITS.second, description: 'Since when the program runs' },
+  serviceLevel: {
+    name: 'ServiceLevel',
+    type: 'Byte',
+    description: '200 to 255 healthy, 2 to 199 degraded, 1 no data; as in the Server object',
+  },
+  serviceLevelReasons: {
+    name: 'ServiceLevelReasons',
+    type: 'String[]',
+    description: 'All that lowers the service level now, worst first; empty if nothing does',
+  },
+  lastEvent: {
+    name: 'LastEvent',
+    type: 'DateTime',
+    description: 'When the last event of a device came in, by stream, MQTT or HTTP',
+  },
 } as const satisfies Record<string, VariableSpecification>;
 
 export const CONNECTION_STATES = ['connecting', 'connected', 'disconnected', 'unauthenticated'] as const;
@@ -82,6 +99,7 @@ export const CONNECTION = {
   devices: { name: 'DevicesTotal', type: 'UInt32', description: 'Devices that are served' },
   streamsOpen: { name: 'StreamsOpen', type: 'UInt32', description: 'Event streams that are open' },
   streamsWanted: { name: 'StreamsWanted', type: 'UInt32', description: 'Event streams that should be open' },
+  recentErrorCount: { name: 'RecentErrorCount', type: 'UInt32', description: 'Errors of the last hour' },
   uplinks: { name: 'Uplinks', type: 'UInt64', description: 'Uplinks received since start, replayed ones included' },
 } as const satisfies Record<string, VariableSpecification>;
 
@@ -103,9 +121,21 @@ export const STORE = {
     description: 'Samples given up since start because the buffer was full',
   },
   committed: { name: 'CommittedSamples', type: 'UInt64', description: 'Samples written since start' },
+  size: {
+    name: 'Size',
+    type: 'UInt64',
+    unit: UNITS.byte,
+    description: 'What the data takes, without free space inside files; looked at every five minutes',
+  },
+  freeSize: {
+    name: 'FreeSize',
+    type: 'UInt64',
+    unit: UNITS.byte,
+    description: 'Free space inside files, to be used again',
+  },
 } as const satisfies Record<string, VariableSpecification>;
 
-export interface ObjectTypes {
+export interface ObjectTypes extends HealthTypes {
   readonly application: UAObjectType;
   readonly device: UAObjectType;
   readonly radio: UAObjectType;
@@ -132,6 +162,10 @@ export function createObjectTypes(model: Namespace | INamespace, addMembers: Add
     gateway: make('GatewayType', 'The program that serves LoRaWAN devices over OPC UA'),
     connection: make('ChirpStackConnectionType', 'A connection to a ChirpStack server'),
     store: make('StoreType', 'The database of the gateway'),
+    devices: make('DeviceCountsType', 'Devices and values by age'),
+    clients: make('ClientCountsType', 'What OPC UA clients have open'),
+    process: make('ProcessType', 'The process of the program'),
+    errors: make('ErrorCountsType', 'Errors of a connection by kind'),
   };
   addMembers(types.radio, RADIO);
   addMembers(types.status, STATUS);
@@ -139,5 +173,9 @@ export function createObjectTypes(model: Namespace | INamespace, addMembers: Add
   addMembers(types.gateway, GATEWAY);
   addMembers(types.connection, CONNECTION);
   addMembers(types.store, STORE);
+  addMembers(types.devices, DEVICES);
+  addMembers(types.clients, CLIENTS);
+  addMembers(types.process, PROCESS);
+  addMembers(types.errors, ERRORS);
   return types;
 }

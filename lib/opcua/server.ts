@@ -1,10 +1,12 @@
 /** The OPC UA server of the gateway: its life, its security, and what is put into it. */
 import type { AddressSpace, OPCUAServer, OPCUAServerOptions } from 'node-opcua';
 import {
+  type ClientCounts,
   type Clock,
   type ConnectionHealth,
   type DeviceEvent,
   errorText,
+  type GatewayHealth,
   type Logger,
   type Random,
   type Reading,
@@ -38,10 +40,7 @@ export interface ServerDeps {
   readonly logger: Logger;
 }
 
-export interface ClientSummary {
-  readonly sessions: number;
-  readonly subscriptions: number;
-  readonly monitoredItems: number;
+export interface ClientSummary extends ClientCounts {
   readonly clients: readonly ConnectedClient[];
 }
 
@@ -138,6 +137,11 @@ export class GatewayServer {
     this.#running?.model.publishEvent(event);
   }
 
+  /** Shows how the gateway as a whole is doing; what was published by the two below goes along. */
+  publishHealth(health: GatewayHealth): void {
+    this.#running?.gateway.setHealth(health);
+  }
+
   /** @param name of the connection, as people know it; it names the node */
   publishConnectionHealth(name: string, health: ConnectionHealth): void {
     this.#running?.gateway.setConnection(name, health);
@@ -148,10 +152,15 @@ export class GatewayServer {
   }
 
   clients(): ClientSummary {
+    return { ...this.clientCounts(), clients: this.#running?.clients.connected() ?? [] };
+  }
+
+  clientCounts(): ClientCounts {
     const engine = this.#running?.server.engine;
     const sessions = engine?.getSessions() ?? [];
     return {
       sessions: sessions.length,
+      channels: this.#running?.server.currentChannelCount ?? 0,
       subscriptions: engine?.currentSubscriptionCount ?? 0,
       monitoredItems: sessions.reduce(
         (sum, session) =>
@@ -159,7 +168,6 @@ export class GatewayServer {
           session.publishEngine.subscriptions.reduce((items, { monitoredItemCount }) => items + monitoredItemCount, 0),
         0,
       ),
-      clients: this.#running?.clients.connected() ?? [],
     };
   }
 

@@ -1,8 +1,8 @@
 /** What the configuration nodes offer to the nodes that name them. */
 import type { Node } from 'node-red';
-import type { OutputFolders } from '../../lib/admin';
+import type { HealthMonitor, OutputFolders } from '../../lib/admin';
 import type { ChirpstackConnection } from '../../lib/chirpstack';
-import type { ConnectionHealth } from '../../lib/model';
+import type { AgeCounts, ClientCounts, ConnectionHealth } from '../../lib/model';
 import type { GatewayStore, StoreSettings } from '../../lib/store';
 
 /** A connection and how it does, as the poller last reported it. */
@@ -22,9 +22,11 @@ export interface DatabaseService {
   /** By Node-RED id of the chirpstack-connection. */
   readonly connections: Map<string, ReportedConnection>;
   /** Counts of the stale detector, if there is one. */
-  freshness: (() => { fresh: number; stale: number; dead: number }) | undefined;
-  /** Sessions of the OPC UA server and where it listens, if there is one. */
-  opcua: (() => { sessions: number; endpointUrls: readonly string[] }) | undefined;
+  freshness: (() => { readonly values: AgeCounts; readonly devices: AgeCounts }) | undefined;
+  /** Clients of the OPC UA server and where it listens, if there is one. */
+  opcua: (() => ClientCounts & { readonly endpointUrls: readonly string[] }) | undefined;
+  /** All of it together. */
+  readonly health: HealthMonitor;
 }
 
 export interface GatewayDatabaseNode extends Node {

@@ -1,5 +1,6 @@
 import { isAbsolute, join, resolve } from 'node:path';
 import type { NodeAPI, NodeDef } from 'node-red';
+import { HealthMonitor, processProbe } from '../../lib/admin';
 import { checkNodeVersion, errorText, systemClock } from '../../lib/model';
 import { GatewayStore, parseStoreSettings } from '../../lib/store';
 import { configure } from '../common/configuration';
@@ -43,9 +44,22 @@ const init = (RED: NodeAPI): void => {
       connections: new Map(),
       freshness: undefined,
       opcua: undefined,
+      health: new HealthMonitor({
+        store,
+        connections: () => service.connections.values(),
+        ages: () => service.freshness?.(),
+        clients: () => service.opcua?.(),
+        process: processProbe(),
+        clock: systemClock,
+        logger,
+      }),
     };
     this.service = service;
-    onClose(this, () => opened.then(() => store.close()));
+    void opened.then(() => service.health.start());
+    onClose(this, () => {
+      service.health.close();
+      return opened.then(() => store.close());
+    });
   }
   RED.nodes.registerType('gateway-database', DatabaseNode);
 };

@@ -39,7 +39,7 @@ const init = (RED: NodeAPI): void => {
       reportMissing(RED, this, logger, 'database', 'Choose a gateway-database and correct what its log says.');
       return;
     }
-    const { store, opened } = databaseNode.service;
+    const { store, opened, health } = databaseNode.service;
     const administration = administrationOf(databaseNode.service, logger);
     const status = new StatusReporter(this);
     const stopListening = store.onHealth((health) => showHealth(status, health));
@@ -69,6 +69,7 @@ const init = (RED: NodeAPI): void => {
       for (const fault of faults) reportFault(this, faultText(fault), message);
       const accepted = store.accept(reading);
       if (accepted === undefined) return;
+      health.received(reading.origin);
       for (const fault of accepted.faults) reportFault(this, faultText(fault), message);
       const stored = readingMessage(accepted.reading, message);
       stored.previous = accepted.previous;

@@ -87,18 +87,15 @@ const init = (RED: NodeAPI): void => {
       unsubscribes.push(
         server.attach(modelSource(service)),
         service.store.onHealth((health) => server.publishStoreHealth(health)),
+        service.health.onHealth((health) => server.publishHealth(health)),
         server.onClientEvent((event) => {
           showClients(server);
           this.send({ topic: 'client-event', payload: event });
         }),
       );
-      server.publishStoreHealth(service.store.health());
-      for (const { name, health } of service.connections.values()) server.publishConnectionHealth(name, health);
-      const opcua = (): { sessions: number; endpointUrls: readonly string[] } => ({
-        sessions: server.clients().sessions,
-        endpointUrls: server.endpointUrls,
-      });
+      const opcua: DatabaseService['opcua'] = () => ({ ...server.clientCounts(), endpointUrls: server.endpointUrls });
       service.opcua = opcua;
+      server.publishHealth(service.health.current());
       unsubscribes.push(() => {
         if (service.opcua === opcua) service.opcua = undefined;
       });

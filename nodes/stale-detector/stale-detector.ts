@@ -6,7 +6,7 @@ import { configure, reportMissing } from '../common/configuration';
 import { onInput, reportFault } from '../common/input';
 import { onClose, onFlowsStarted } from '../common/lifecycle';
 import { redLogger } from '../common/red-logger';
-import { isDatabaseNode } from '../common/services';
+import { type DatabaseService, isDatabaseNode } from '../common/services';
 import { StatusReporter } from '../common/status';
 
 interface Properties extends NodeDef {
@@ -48,7 +48,10 @@ const init = (RED: NodeAPI): void => {
       if (stale + dead > 0) status.show('yellow', 'dot', text);
       else status.show('green', 'dot', text);
     };
-    const freshness = (): { fresh: number; stale: number; dead: number } => detector.staleCount();
+    const freshness = (): ReturnType<NonNullable<DatabaseService['freshness']>> => ({
+      values: detector.staleCount(),
+      devices: detector.deviceCount(),
+    });
     service.freshness = freshness;
 
     const unsubscribes: (() => void)[] = [];

@@ -398,7 +398,7 @@ describe('a redeploy', () => {
       return value.statusCode === StatusCodes.UncertainLastUsableValue ? value : undefined;
     }, 'the judgement of the new detector');
     assert.equal(stale.value.value, 68);
-    assert.ok((database().freshness?.().stale ?? 0) > 0);
+    assert.ok((database().freshness?.().values.stale ?? 0) > 0);
     // Good for a second only: a subscription sees it in any case.
     const notified: DataValue[] = [];
     await opcua.subscribe([nodeId], ({ dataValue }) => notified.push(dataValue));

@@ -522,7 +522,7 @@ describe('gateway-admin', () => {
       const unknown = await ask(topic, {});
       assert.ok(!unknown.ok);
       assert.equal(unknown.errors[0]?.field, 'topic');
-      assert.match(unknown.errors[0]?.cure ?? '', /status\.get, devices\.list, values\.list/);
+      assert.match(unknown.errors[0]?.cure ?? '', /status\.get, health\.get, metrics\.get/);
     }
     const wrong = await ask('values.list', { limit: -1, surprise: true });
     assert.ok(!wrong.ok);

@@ -11,6 +11,7 @@ import { verdict } from '../../../lib/admin/status';
 import {
   type ConnectionHealth,
   type Device,
+  type GatewayHealth,
   type Inventory,
   type OwnMeanings,
   parseApplicationId,
@@ -22,6 +23,7 @@ import {
 } from '../../../lib/model';
 import { GatewayStore, MemoryBackend, parseStoreSettings } from '../../../lib/store';
 import { capturedLogger } from '../../support/captured-logger';
+import { healthOf } from '../../support/gateway-health';
 import { ManualClock } from '../../support/manual-clock';
 
 const T = Date.UTC(2026, 10, 24, 12);
@@ -100,6 +102,7 @@ beforeEach(() => {
     retention,
     folders,
     connections: () => connections,
+    health: () => healthOf({ connections: [{ name: 'Main', health: connected, recentErrors: {} }] }),
     freshness: () => ({ fresh: 1, stale: 0, dead: 0 }),
     opcua: () => ({ sessions: 2, endpointUrls: ['opc.tcp://h:4840'] }),
     clock,
@@ -123,8 +126,17 @@ describe('asking the gateway', () => {
   test('an unknown topic is a fault that names the known ones', async () => {
     const answer = await administration.handle('device.fly', {});
     assert.ok(!answer.ok);
-    assert.match(answer.errors[0]?.cure ?? '', /status\.get, devices\.list, values\.list/);
+    assert.match(answer.errors[0]?.cure ?? '', /status\.get, health\.get, metrics\.get, devices\.list, values\.list/);
     assert.deepEqual(await faults('', {}), ['topic']);
+  });
+
+  test('health comes as it is, and as text for Prometheus', async () => {
+    const health = await result<GatewayHealth>('health.get');
+    assert.equal(health.connections[0]?.name, 'Main');
+    const { contentType, text } = await result<{ contentType: string; text: string }>('metrics.get', {});
+    assert.equal(contentType, 'text/plain; version=0.0.4; charset=utf-8');
+    assert.match(text, /^lorua_chirpstack_up\{connection="Main"\} 1$/m);
+    assert.deepEqual(await faults('metrics.get', { job: 'x' }), ['payload']);
   });
 
   test('wrong payloads are told with all faults', async () => {
@@ -166,7 +178,15 @@ describe('status.get', () => {
     assert.match(status.version, /^\d+\.\d+\.\d+/);
     assert.ok(status.uptime > 0);
     assert.equal(status.time, T);
-    const bare = new Administration({ store, retention, folders, connections: () => [], clock, logger });
+    const bare = new Administration({
+      store,
+      retention,
+      folders,
+      connections: () => [],
+      health: () => healthOf(),
+      clock,
+      logger,
+    });
     const answer = await bare.handle('status.get', undefined);
     assert.ok(answer.ok);
     assert.equal((answer.result as GatewayStatus).opcua, undefined);
@@ -312,7 +332,16 @@ describe('values.list', () => {
     );
     const ownMeanings: OwnMeanings = (device, key) =>
       device === eui(1) && key === 'humidity' ? { unit: 'g/m3' } : undefined;
-    const other = new Administration({ store, retention, folders, connections: () => [], ownMeanings, clock, logger });
+    const other = new Administration({
+      store,
+      retention,
+      folders,
+      connections: () => [],
+      health: () => healthOf(),
+      ownMeanings,
+      clock,
+      logger,
+    });
     const answer = await other.handle('values.list', { devEui: eui(1), search: 'humidity' });
     assert.ok(answer.ok);
     assert.equal((answer.result as ValueList).rows[0]?.unit, 'g/m³');

@@ -21,6 +21,7 @@ import {
 } from '../../../lib/model';
 import { GatewayStore, MemoryBackend, parseStoreSettings, SqliteBackend } from '../../../lib/store';
 import { capturedLogger } from '../../support/captured-logger';
+import { healthOf } from '../../support/gateway-health';
 
 /** Source time of the first values, ms UTC. */
 export const T = Date.UTC(2026, 10, 20, 12);
@@ -72,6 +73,7 @@ export class Asking {
       }),
       folders: this.folders,
       connections: () => [],
+      health: () => healthOf(),
       ...deps,
     });
   }

@@ -409,7 +409,7 @@ test('before start and after stop everything is harmless', async () => {
   const off = server.attach(source);
   server.publish(readingOf(1, { temperature: 1 }, 1));
   server.publishStoreHealth({ state: 'healthy', reason: '', cure: '', pending: 0, lost: 0, committed: 0 });
-  assert.deepEqual(server.clients(), { sessions: 0, subscriptions: 0, monitoredItems: 0, clients: [] });
+  assert.deepEqual(server.clients(), { sessions: 0, channels: 0, subscriptions: 0, monitoredItems: 0, clients: [] });
   assert.deepEqual(server.endpointUrls, []);
   assert.equal(server.port, 0);
   await server.settled();
