@@ -128,7 +128,7 @@ function valueRow(
   const quality = qualityOf(current);
   const value = current?.value;
   const hasValue = current !== undefined && value !== undefined;
-  const { unit, unitSource, states } = meaningOf(definition, meaning);
+  const { unit, states } = meaningOf(definition, meaning);
   return {
     devEui: device.devEui,
     deviceName: device.name,
@@ -138,7 +138,7 @@ function valueRow(
     dataType: definition.dataType,
     value: typeof value === 'bigint' ? value.toString() : (value ?? null),
     unit: unit === undefined || unit.symbol === COUNT ? null : unit.symbol,
-    unitGuessed: unitSource === 'guessed',
+    unitGuessed: unit?.source === 'guessed',
     state: stateText(states, value) ?? null,
     quality,
     qualityClass: qualityClass(quality),

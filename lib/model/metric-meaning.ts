@@ -10,13 +10,16 @@ import { parseUnit, type Unit, unitFromText } from './units';
 export const UNIT_SOURCES = ['user', 'device-tag', 'profile-tag', 'measurement-name', 'guessed'] as const;
 export type UnitSource = (typeof UNIT_SOURCES)[number];
 
+export interface SourcedUnit extends Unit {
+  readonly source: UnitSource;
+}
+
 /** State of a discrete value: its number (false = 0, true = 1), its text. */
 export type StateText = readonly [number, string];
 
 export interface MetricMeaning {
   /** Only of numbers. */
-  readonly unit?: Unit;
-  readonly unitSource?: UnitSource;
+  readonly unit?: SourcedUnit;
   /** Values in normal operation (Part 8 §5.6.2), low < high. Only of numbers. */
   readonly range?: { readonly low: number; readonly high: number };
   /** Of booleans, and of numbers that are states; those have neither unit nor range. */
@@ -108,18 +111,18 @@ const NO_UNIT = '-';
 function unitOf(
   { key, name }: Pick<MetricDefinition, 'key' | 'name'>,
   sources: MeaningSources,
-): Pick<MetricMeaning, 'unit' | 'unitSource'> {
+): SourcedUnit | undefined {
   const explicit = said(sources, 'unit', key, (text): Unit | typeof NO_UNIT | undefined =>
     text.trim() === NO_UNIT ? NO_UNIT : unitFromText(text),
   );
   if (explicit !== undefined)
-    return explicit.value === NO_UNIT ? {} : { unit: explicit.value, unitSource: explicit.source };
+    return explicit.value === NO_UNIT ? undefined : { ...explicit.value, source: explicit.source };
   const { measurements = {} } = sources.profile ?? {};
   const measurement = Object.hasOwn(measurements, key) ? measurements[key] : undefined;
   const named = unitInBrackets(measurement?.name ?? '') ?? unitInBrackets(name);
-  if (named !== undefined) return { unit: named, unitSource: 'measurement-name' };
+  if (named !== undefined) return { ...named, source: 'measurement-name' };
   const guessed = guessUnit(key);
-  return guessed === undefined ? {} : { unit: guessed, unitSource: 'guessed' };
+  return guessed === undefined ? undefined : { ...guessed, source: 'guessed' };
 }
 
 /**
@@ -139,8 +142,9 @@ export function meaningOf(
   }
   if (states !== undefined) return { states };
   const range = said(sources, 'range', key, parseRange)?.value;
-  const meaning: MetricMeaning = { ...unitOf(definition, sources), ...(range === undefined ? {} : { range }) };
-  return meaning.unit === undefined && range === undefined ? NO_MEANING : meaning;
+  const unit = unitOf(definition, sources);
+  if (unit === undefined && range === undefined) return NO_MEANING;
+  return { ...(unit === undefined ? {} : { unit }), ...(range === undefined ? {} : { range }) };
 }
 
 /** The text of the state that a value is; `undefined` if the metric has no states or none for this value. */
@@ -159,7 +163,7 @@ export function isSameMeaning(a: MetricMeaning, b: MetricMeaning): boolean {
     a === b ||
     (a.unit?.code === b.unit?.code &&
       a.unit?.symbol === b.unit?.symbol &&
-      a.unitSource === b.unitSource &&
+      a.unit?.source === b.unit?.source &&
       a.range?.low === b.range?.low &&
       a.range?.high === b.range?.high &&
       JSON.stringify(a.states) === JSON.stringify(b.states))

@@ -3,7 +3,7 @@
  * properties that come with it. Both follow the meaning while clients are connected; the variable stays, and with it
  * its node id and its monitored items.
  */
-import type { Namespace, UAVariable, Variant } from 'node-opcua';
+import type { LocalizedText, Namespace, UAVariable, Variant } from 'node-opcua';
 import {
   type Clock,
   isSameMeaning,
@@ -43,7 +43,7 @@ type PropertyName = 'EngineeringUnits' | 'EURange' | 'FalseState' | 'TrueState' 
 interface PropertyContent {
   readonly dataType: string;
   readonly valueRank?: number;
-  readonly description?: string;
+  readonly description: string;
   /** Absent for what follows the value. */
   readonly value?: {
     readonly dataType: Variant['dataType'];
@@ -117,10 +117,9 @@ export class MetricSemantics {
     return verb;
   }
 
-  #properties({ unit, unitSource, range, states }: MetricMeaning, type: ValueType | undefined): Properties {
+  #properties({ unit, range, states }: MetricMeaning, type: ValueType | undefined): Properties {
     const { DataType, VariantArrayType, Range, EnumValueType } = this.#library;
-    const text = (value: string): InstanceType<Library['LocalizedText']> =>
-      new this.#library.LocalizedText({ text: value, locale: null });
+    const text = (value: string): LocalizedText => this.#text(value);
     const structure = (value: unknown): NonNullable<PropertyContent['value']> => ({
       dataType: DataType.ExtensionObject,
       value,
@@ -129,22 +128,29 @@ export class MetricSemantics {
     if (unit !== undefined)
       properties.EngineeringUnits = {
         dataType: 'EUInformation',
-        ...(unitSource === undefined ? {} : { description: SOURCE_TEXTS[unitSource] }),
+        description: SOURCE_TEXTS[unit.source],
         value: structure(engineeringUnits(this.#library, unit)),
       };
-    if (range !== undefined) properties.EURange = { dataType: 'Range', value: structure(new Range(range)) };
+    if (range !== undefined)
+      properties.EURange = {
+        dataType: 'Range',
+        description: 'Lowest and highest value in normal operation',
+        value: structure(new Range(range)),
+      };
     if (states === undefined) return properties;
     if (type === 'Boolean') {
-      const state = (value: string | undefined): PropertyContent => ({
+      const state = (value: boolean): PropertyContent => ({
         dataType: 'LocalizedText',
-        value: { dataType: DataType.LocalizedText, value: text(value ?? '') },
+        description: `What ${value} means`,
+        value: { dataType: DataType.LocalizedText, value: text(stateText(states, value) ?? '') },
       });
-      properties.FalseState = state(stateText(states, false));
-      properties.TrueState = state(stateText(states, true));
+      properties.FalseState = state(false);
+      properties.TrueState = state(true);
       return properties;
     }
     properties.EnumValues = {
       dataType: 'EnumValueType',
+      description: 'Numbers of the states, and what they mean',
       valueRank: 1,
       value: {
         dataType: DataType.ExtensionObject,
@@ -155,7 +161,7 @@ export class MetricSemantics {
         ),
       },
     };
-    properties.ValueAsText = { dataType: 'LocalizedText' };
+    properties.ValueAsText = { dataType: 'LocalizedText', description: 'What the value means' };
     return properties;
   }
 
@@ -192,6 +198,7 @@ export class MetricSemantics {
       this.#namespace.addVariable({
         nodeId: `s=${id}/${name}`,
         browseName: { name, namespaceIndex: 0 },
+        description: this.#text(description),
         propertyOf: variable,
         typeDefinition: 'PropertyType',
         dataType,
@@ -200,10 +207,13 @@ export class MetricSemantics {
         userAccessLevel: 'CurrentRead',
         minimumSamplingInterval: 0,
       });
-    if (description !== undefined && property.description.text !== description)
-      property.setDescription(new this.#library.LocalizedText({ text: description, locale: null }));
+    if (property.description.text !== description) property.setDescription(this.#text(description));
     if (value !== undefined && (isNews || known === null)) property.setValueFromSource(value);
     return known === null ? MODEL_CHANGES.referenceAdded : 0;
+  }
+
+  #text(text: string): LocalizedText {
+    return new this.#library.LocalizedText({ text, locale: null });
   }
 
   #followText(live: LiveVariable, states: readonly StateText[] | undefined): void {

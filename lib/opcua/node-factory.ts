@@ -150,6 +150,7 @@ export class NodeFactory {
     const version = this.#gateway.addVariable({
       nodeId: `s=${id}`,
       browseName: { name: 'NodeVersion', namespaceIndex: 0 },
+      description: this.text('Grows with each change of what is below the node'),
       propertyOf: node,
       typeDefinition: 'PropertyType',
       ...this.#attributes('String'),
@@ -230,10 +231,11 @@ export class NodeFactory {
     modellingRule?: 'Mandatory',
   ): void {
     const { library } = this;
-    const property = (name: string, dataType: string, valueRank: number): UAVariable =>
+    const property = (name: string, description: string, dataType: string, valueRank: number): UAVariable =>
       namespace.addVariable({
         nodeId: `${id}/${name}`,
         browseName: { name, namespaceIndex: 0 },
+        description: this.text(description),
         propertyOf: variable,
         typeDefinition: 'PropertyType',
         ...(modellingRule === undefined ? {} : { modellingRule }),
@@ -244,12 +246,12 @@ export class NodeFactory {
         minimumSamplingInterval: 0,
       });
     if (unit !== undefined)
-      property('EngineeringUnits', 'EUInformation', -1).setValueFromSource({
+      property('EngineeringUnits', 'Unit of the value', 'EUInformation', -1).setValueFromSource({
         dataType: library.DataType.ExtensionObject,
         value: engineeringUnits(library, unit),
       });
     if (states !== undefined)
-      property('EnumStrings', 'LocalizedText', 1).setValueFromSource({
+      property('EnumStrings', 'What 0, 1, … mean', 'LocalizedText', 1).setValueFromSource({
         dataType: library.DataType.LocalizedText,
         arrayType: library.VariantArrayType.Array,
         value: states.map((state) => this.text(state)),

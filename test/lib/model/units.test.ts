@@ -183,8 +183,8 @@ test('the most trusted source of a unit is believed', () => {
     profile: profile('Temperature (°F)', { unit_temperature: 'C' }),
   };
   const found = (sources: MeaningSources): (string | undefined)[] => {
-    const { unit, unitSource } = meaningOf(definition('temperature'), sources);
-    return [unit?.symbol, unitSource];
+    const { unit } = meaningOf(definition('temperature'), sources);
+    return [unit?.symbol, unit?.source];
   };
   assert.deepEqual(found(all), ['mK', 'user']);
   assert.deepEqual(found({ ...all, own: undefined }), ['K', 'device-tag']);
@@ -202,7 +202,7 @@ test('nothing is said that contradicts the type', () => {
   assert.equal(meaningOf({ ...definition('x'), dataType: undefined }, { device }), NO_MEANING);
   assert.equal(meaningOf(definition('x', 'Boolean'), { device }), NO_MEANING);
   assert.deepEqual(Object.keys(meaningOf(definition('x'), { device })), ['states'], 'states have no unit');
-  assert.deepEqual(Object.keys(meaningOf(definition('y', 'Int64'), { device })), ['unit', 'unitSource', 'range']);
+  assert.deepEqual(Object.keys(meaningOf(definition('y', 'Int64'), { device })), ['unit', 'range']);
   assert.equal(meaningOf(definition('y', 'Boolean'), { device }), NO_MEANING);
   assert.equal(meaningOf(definition('z', 'Boolean'), { device }).states?.length, 2);
   assert.equal(meaningOf(definition('a'), { device }), NO_MEANING);

@@ -157,13 +157,14 @@ test('every variable of ours is read-only, typed, described, and its browse name
       count += await visit(id);
       if (NodeClass[reference.nodeClass] !== 'Variable') continue;
       count++;
-      const [access, userAccess, minimum, rank, dataType] = await client.session.read(
+      const [access, userAccess, minimum, rank, dataType, description] = await client.session.read(
         [
           AttributeIds.AccessLevel,
           AttributeIds.UserAccessLevel,
           AttributeIds.MinimumSamplingInterval,
           AttributeIds.ValueRank,
           AttributeIds.DataType,
+          AttributeIds.Description,
         ].map((attributeId) => ({ nodeId: id, attributeId })),
       );
       assert.equal(access?.value.value, 1, id);
@@ -171,6 +172,7 @@ test('every variable of ours is read-only, typed, described, and its browse name
       assert.equal(minimum?.value.value, 0, id);
       assert.ok([-1, 1].includes(rank?.value.value as number), id);
       assert.ok(dataType?.statusCode.isGood(), id);
+      assert.ok((description?.value.value as { text?: string } | null)?.text, id);
     }
     return count;
   };
