@@ -47,9 +47,12 @@ export interface MeaningSources {
 /** More are no enumeration that a person would write into a tag. */
 const MAX_STATES = 100;
 const MAX_STATE_LENGTH = 100;
+/** Two numbers are shorter. Tags may have any length, and the time of a search through them grows with its square. */
+const MAX_RANGE_LENGTH = 100;
 
 /** `-10..50`, two numbers with the lower one first; `undefined` for anything else. */
 export function parseRange(text: string): MetricMeaning['range'] {
+  if (text.length > MAX_RANGE_LENGTH) return undefined;
   const { low, high } = /^\s*(?<low>[^\s.]\S*?)\s*\.\.\s*(?<high>\S+)\s*$/.exec(text)?.groups ?? {};
   const range = { low: Number(low ?? Number.NaN), high: Number(high ?? Number.NaN) };
   return Number.isFinite(range.low) && Number.isFinite(range.high) && range.low < range.high ? range : undefined;

@@ -143,6 +143,7 @@ test('ranges and states', () => {
   assert.deepEqual(parseRange('-40..85'), { low: -40, high: 85 });
   assert.deepEqual(parseRange(' 0.5 .. 1.5 '), { low: 0.5, high: 1.5 });
   assert.deepEqual(parseRange('.5..1'), undefined);
+  assert.equal(parseRange('1'.concat('..'.repeat(1_000_000), ' x')), undefined);
   for (const text of ['', '1', '5..1', '1..1', 'a..b', '1..', '..1', 'NaN..1', '0..Infinity'])
     assert.equal(parseRange(text), undefined, text);
   assert.deepEqual(parseStates('closed|open'), [
@@ -159,6 +160,18 @@ test('ranges and states', () => {
   ]);
   for (const text of ['', 'one', 'a|', '|', '1=a|1=b', 'x|0=y', 'x'.repeat(101).concat('|b')])
     assert.equal(parseStates(text), undefined, text);
+  fc.assert(
+    fc.property(fc.double({ noNaN: true }), fc.double({ noNaN: true }), fc.string(), (low, high, text) => {
+      const range = parseRange(`${low}..${high}`);
+      const isRange = Number.isFinite(low) && Number.isFinite(high) && low < high;
+      assert.deepEqual(
+        range, // As text, −0 is 0.
+        isRange ? { low: low + 0, high: high + 0 } : undefined,
+      );
+      for (const [number, name] of parseStates(text) ?? []) assert.ok(Number.isSafeInteger(number) && name !== '');
+      parseRange(text);
+    }),
+  );
   assert.equal(stateText(parseStates('off|on'), true), 'on');
   assert.equal(stateText(parseStates('off|on'), 1n), 'on');
   assert.equal(stateText(parseStates('off|on'), 2), undefined);
