@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { dashboardNodes } from '../flows/src/dashboard.mjs';
 import { exampleFlows, withoutEnvironment } from '../flows/src/examples.mjs';
 import { credentials, gatewayNodes } from '../flows/src/gateway.mjs';
+import { monitoringNodes } from '../flows/src/monitoring.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
@@ -45,7 +46,7 @@ function page(file) {
 
 /** Everything that is generated, by path from the top folder. */
 export function generatedFlows() {
-  const nodes = [...gatewayNodes, ...dashboardNodes(page('overview.vue'))];
+  const nodes = [...gatewayNodes, ...monitoringNodes, ...dashboardNodes(page('overview.vue'))];
   const files = {
     'flows/gateway.json': finish(nodes, 'gateway'),
     'flows/gateway_cred.json': Object.fromEntries(

@@ -341,6 +341,7 @@ export const exampleFlows = {
     inject('status', 'status.get', 80, ['@admin'], { topic: 'status.get', payload: '{}', payloadType: 'json' }),
     inject('values', 'values.list', 140, ['@admin'], { topic: 'values.list', payload: '{}', payloadType: 'json' }),
     inject('storage', 'database.get', 200, ['@admin'], { topic: 'database.get', payload: '{}', payloadType: 'json' }),
+    inject('health', 'health.get', 320, ['@admin'], { topic: 'health.get', payload: '{}', payloadType: 'json' }),
     inject('happened', 'events.list', 260, ['@admin'], {
       topic: 'events.list',
       payload: '{"from":"-24h"}',

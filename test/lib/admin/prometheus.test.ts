@@ -1,5 +1,7 @@
 /** Every answer to a scrape must be read by Prometheus, whatever people call their connections. */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import * as fc from 'fast-check';
 import { prometheusText } from '../../../lib/admin';
@@ -13,6 +15,7 @@ import {
   type ServiceLevelReason,
 } from '../../../lib/model';
 import { healthOf } from '../../support/gateway-health';
+import { repositoryRoot } from '../../support/paths';
 
 const NAME = '[a-zA-Z_:][a-zA-Z0-9_:]*';
 const HELP = new RegExp(`^# HELP (${NAME}) (?:[^\\\\\\n]|\\\\\\\\|\\\\n)+$`);
@@ -197,6 +200,30 @@ describe('the text for Prometheus', () => {
     assert.equal(value('lorua_event_loop_delay_max_seconds'), 1.25);
     assert.equal(value('process_cpu_seconds_total'), 12.5);
     assert.equal(value('process_resident_memory_bytes'), 200_000_000);
+  });
+
+  test('is documented, name by name', () => {
+    const page = readFileSync(join(repositoryRoot, 'docs', 'operations.md'), 'utf8');
+    const full = healthOf({
+      connections: [{ name: 'Main', health: connected, recentErrors: {} }],
+      lastEvent: 1,
+      storeSize: { bytes: 1, freeBytes: 1 },
+      clients: { sessions: 1, channels: 1, subscriptions: 1, monitoredItems: 1 },
+      eventLoop: { p50: 1, p99: 1, max: 1 },
+    });
+    const names = [...parse(prometheusText(full)).types.keys()];
+    assert.deepEqual(
+      names.filter((name) => !page.includes(`\`${name}\``)),
+      [],
+    );
+    const written = [...page.matchAll(/\b(?:lorua_[a-z0-9_]+|process_[a-z_]+|nodejs_[a-z_]+)\b/g)].map(
+      ([name]) => name,
+    );
+    assert.deepEqual(
+      [...new Set(written)].filter((name) => !names.includes(name)),
+      [],
+      'and nothing else is',
+    );
   });
 
   test('says nothing of what is not known', () => {
