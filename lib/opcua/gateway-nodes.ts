@@ -26,11 +26,13 @@ interface ConnectionNodes {
   readonly errors: Members<keyof typeof ERRORS>;
   readonly recentErrors: Members<keyof typeof ERRORS>;
   health: ConnectionHealth;
-  /** It was part of a picture of the whole, and so is gone when it is missing from the next. */
-  isReported: boolean;
+  /** From how many pictures of the whole in a row it has been missing; `undefined` if it never was in one. */
+  missing: number | undefined;
 }
 
 const MAX_UINT32 = 0xffff_ffff;
+/** A deploy takes a connection away and brings it back: it is gone when so many pictures lack it. */
+const GONE_AFTER = 3;
 /** Memory moves all the time: what is less is no news, bytes. */
 const MEMORY_STEP = 1_048_576;
 
@@ -161,7 +163,7 @@ export class GatewayNodes {
   #showReports(reports: readonly ConnectionReport[]): void {
     for (const { name, health, recentErrors } of reports) {
       const nodes = this.#showConnection(name, health);
-      nodes.isReported = true;
+      nodes.missing = 0;
       this.#update(nodes.recentErrors, errorValues(recentErrors));
       const recent = CONNECTION_ERROR_KINDS.reduce((sum, kind) => sum + (recentErrors[kind] ?? 0), 0);
       this.#update(nodes.members, { recentErrorCount: uint32(recent) });
@@ -169,9 +171,8 @@ export class GatewayNodes {
     // A connection that was taken out of the flow must not look connected for ever.
     const names = new Set(reports.map(({ name }) => name));
     for (const [name, nodes] of this.#connections)
-      if (nodes.isReported && !names.has(name)) {
+      if (nodes.missing !== undefined && !names.has(name) && ++nodes.missing === GONE_AFTER) {
         this.#setOutOfService(nodes, true);
-        nodes.isReported = false;
         this.#gone.add(name);
       }
   }
@@ -221,7 +222,7 @@ export class GatewayNodes {
       errors: errorsOf('errors', 'Errors'),
       recentErrors: errorsOf('recentErrors', 'RecentErrors'),
       health,
-      isReported: false,
+      missing: undefined,
     };
   }
 

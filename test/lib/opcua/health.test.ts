@@ -1,7 +1,14 @@
 /** Objects/Gateway as a real client sees it. */
 import assert from 'node:assert/strict';
 import { after, afterEach, beforeEach, test } from 'node:test';
-import { AttributeIds, type ClientMonitoredItemBase, DataType, StatusCodes, TimestampsToReturn } from 'node-opcua';
+import {
+  AttributeIds,
+  type ClientMonitoredItemBase,
+  DataType,
+  type DataValue,
+  StatusCodes,
+  TimestampsToReturn,
+} from 'node-opcua';
 import type { ConnectionHealth, ConnectionReport, GatewayHealth } from '../../../lib/model';
 import type { GatewayServer } from '../../../lib/opcua';
 import { healthOf } from '../../support/gateway-health';
@@ -148,9 +155,29 @@ test('the service level falls with its reasons, and rises again', async () => {
   assert.deepEqual(await told({}), [255]);
 });
 
+test('the service level of the server is told to those who monitor it', async () => {
+  server.publishHealth(full());
+  const subscription = await subscribe(client.session);
+  const levels: unknown[] = [];
+  const item = await subscription.monitor(
+    { nodeId: 'i=2267', attributeId: AttributeIds.Value },
+    { samplingInterval: 50, queueSize: 10, discardOldest: true },
+    TimestampsToReturn.Both,
+  );
+  item.on('changed', ({ value }: DataValue) => levels.push(value.value));
+  await until(() => levels.length === 1);
+  server.publishHealth(full({ connections: [connection({ state: 'disconnected' })] }));
+  await until(() => levels.length === 2);
+  assert.deepEqual(levels, [255, 1]);
+  await subscription.terminate();
+});
+
 test('what is not known any more does not look known', async () => {
   server.publishHealth(full({ connections: [connection(), connection({}, { name: 'Old' })] }));
   const { storeSize: _, ...without } = full();
+  server.publishHealth(without);
+  server.publishHealth(without);
+  assert.equal(await read('connection/Old/state'), 1, 'a deploy may bring it back');
   server.publishHealth(without);
   const size = await client.read(nodeId('store/size'));
   assert.ok(size.statusCode.equals(StatusCodes.UncertainLastUsableValue));
@@ -166,7 +193,7 @@ test('what is not known any more does not look known', async () => {
   assert.equal(await read('store/size'), 2 ** 33);
   // A flow that only sends messages is never in a picture, and never missing from one.
   server.publishConnectionHealth('By message', connection().health);
-  server.publishHealth(full());
+  for (let picture = 0; picture < 5; picture++) server.publishHealth(full());
   assert.equal(await read('connection/By%20message/state'), 1);
 });
 
