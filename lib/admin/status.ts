@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { ConnectionHealth, StoreHealth } from '../model';
+import type { ConnectionHealth, ServiceLevelReason, StoreHealth } from '../model';
 import type { AdministrationDependencies, Freshness, ReportedConnection } from './dependencies';
 import { packageVersion } from './version';
 
@@ -12,6 +12,8 @@ export type VerdictCode =
   | 'no-connection'
   | 'connecting'
   | 'no-devices'
+  | 'overloaded'
+  | 'streams-missing'
   | 'dead'
   | 'stale'
   | 'notice'
@@ -51,6 +53,7 @@ export function gatewayStatus({
   freshness,
   opcua,
   clock,
+  health: wholeHealth,
 }: AdministrationDependencies): GatewayStatus {
   const known = connections();
   const health = store.health();
@@ -59,7 +62,7 @@ export function gatewayStatus({
   let metrics = 0;
   for (const _ of store.metrics.all()) metrics++;
   return {
-    verdict: verdict(known, health, counts, devices.size),
+    verdict: verdict(known, health, counts, devices.size, wholeHealth().serviceLevelReasons),
     connections: known,
     store: health,
     opcua: opcua?.(),
@@ -76,6 +79,7 @@ export function verdict(
   store: StoreHealth,
   { stale, dead }: Freshness,
   devices: number,
+  reasons: readonly ServiceLevelReason[] = [],
 ): Verdict {
   for (const { name, health } of connections) {
     const { state } = health;
@@ -113,6 +117,22 @@ export function verdict(
       values: {},
       reason: 'ChirpStack shows no devices',
       cure: 'Add devices in ChirpStack, or choose a tenant or applications that have some.',
+    };
+  if (reasons.includes('overloaded'))
+    return {
+      level: 'warning',
+      code: 'overloaded',
+      values: {},
+      reason: 'The gateway has too much to do: values come late',
+      cure: 'Look at the function nodes of the flow, and at what else this machine does.',
+    };
+  if (reasons.includes('streams-missing'))
+    return {
+      level: 'warning',
+      code: 'streams-missing',
+      values: {},
+      reason: 'Many devices are not heard live: their event streams are not open',
+      cure: 'Wait a moment, streams are opened again by themselves. If it stays, look at the log, or receive events by MQTT.',
     };
   if (dead > 0)
     return {

@@ -89,6 +89,15 @@ describe('the words of the dashboard', () => {
     }
   });
 
+  it('are there for every verdict', () => {
+    // Each says why and what to do; the keys are made from the code, so no search for them finds these.
+    const source = read('lib/admin/status.ts');
+    const codes = [...source.matchAll(/^ {2}\| '([a-z-]+)'/gm)].map(([, code]) => code);
+    assert.ok(codes.length > 9);
+    for (const code of codes)
+      for (const key of [`why.${code}`, `cure.${code}`]) assert.ok(key in (words['en-US'] ?? {}), key);
+  });
+
   it('are there for every key that the page uses', () => {
     for (const [, key = ''] of page.matchAll(/\bt\('([\w.]+)'[,)]/g)) assert.ok(key in (words['en-US'] ?? {}), key);
     for (const [, key = ''] of page.matchAll(/\bcount\('([\w.]+)'/g)) assert.ok(key in (words['en-US'] ?? {}), key);

@@ -42,14 +42,16 @@ describe('GET /metrics', () => {
       const [type, ...parameters] = (answer.headers.get('content-type') ?? '').split('; ');
       assert.deepEqual([type, ...parameters.sort()], ['text/plain', 'charset=utf-8', 'version=0.0.4']);
       const told = await answer.text();
-      return (metric(told, 'lorua_devices_by_age{age="fresh"}') ?? 0) > 0 &&
+      // Streams are opened one after the other; until then the service is degraded.
+      return metric(told, 'lorua_service_level') === 255 &&
+        (metric(told, 'lorua_devices_by_age{age="fresh"}') ?? 0) > 0 &&
         metric(told, 'lorua_store_size_bytes') !== undefined
         ? told
         : undefined;
-    }, 'fresh values');
+    }, 'fresh values and a service that lacks nothing');
     const value = (series: string): number => metric(text, series) ?? assert.fail(`${series} is missing:\n${text}`);
     assert.equal(value('lorua_chirpstack_up{connection="ChirpStack"}'), 1);
-    assert.equal(value('lorua_service_level'), 255);
+    assert.equal(value('lorua_service_degraded{reason="streams-missing"}'), 0);
     assert.equal(value('lorua_opcua_up'), 1);
     assert.equal(value('lorua_devices'), 3);
     assert.ok(value('lorua_readings_total{origin="event"}') + value('lorua_readings_total{origin="replay"}') > 0);
@@ -68,6 +70,7 @@ describe('GET /metrics', () => {
       await eventually(async () => (await read('clients/channels')) === 1, 'the client itself');
       assert.equal(await read('devices/total'), 3);
       assert.equal(await read('serviceLevel'), 255);
+      assert.equal((await client.read('i=2267')).value.value, 255);
       assert.equal(await read('connection/ChirpStack/errors/network'), 0);
       const text = await (await scrape()).text();
       assert.equal(metric(text, 'lorua_devices_by_age{age="fresh"}'), 3);
