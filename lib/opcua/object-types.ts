@@ -177,5 +177,21 @@ export function createObjectTypes(model: Namespace | INamespace, addMembers: Add
   addMembers(types.clients, CLIENTS);
   addMembers(types.process, PROCESS);
   addMembers(types.errors, ERRORS);
+  const addPart = (of: UAObjectType, name: string, typeDefinition: UAObjectType | 'FolderType'): void => {
+    model.addObject({
+      nodeId: `s=${of.browseName.name}/${name}`,
+      browseName: { name, namespaceIndex: model.index },
+      componentOf: of,
+      typeDefinition,
+      modellingRule: 'Mandatory',
+    });
+  };
+  addPart(types.gateway, 'Connections', 'FolderType');
+  addPart(types.gateway, 'Store', types.store);
+  addPart(types.gateway, 'Devices', types.devices);
+  addPart(types.gateway, 'Clients', types.clients);
+  addPart(types.gateway, 'Process', types.process);
+  addPart(types.connection, 'Errors', types.errors);
+  addPart(types.connection, 'RecentErrors', types.errors);
   return types;
 }

@@ -3,9 +3,12 @@ import assert from 'node:assert/strict';
 import { after, afterEach, beforeEach, test } from 'node:test';
 import {
   AttributeIds,
+  BrowseDirection,
   type ClientMonitoredItemBase,
   DataType,
   type DataValue,
+  NodeClass,
+  type ReferenceDescription,
   StatusCodes,
   TimestampsToReturn,
 } from 'node-opcua';
@@ -131,6 +134,34 @@ test('the health of the gateway is shown with its types and units', async () => 
   assert.equal(await unitOf('process/rss'), 'byte');
   assert.equal(await unitOf('process/eventLoopMax'), 'ms');
   assert.equal(await unitOf('store/size'), 'byte');
+});
+
+test('what is shown has all that its types promise, and nothing besides', async () => {
+  server.publishHealth(full());
+  const children = async (id: string): Promise<ReferenceDescription[]> => {
+    const { references } = await client.session.browse({
+      nodeId: id,
+      referenceTypeId: 'HasComponent',
+      includeSubtypes: true,
+      browseDirection: BrowseDirection.Forward,
+      resultMask: 63,
+    });
+    return references ?? [];
+  };
+  const brief = ({ browseName, nodeClass, typeDefinition }: ReferenceDescription): string =>
+    `${browseName.toString()} ${NodeClass[nodeClass] ?? ''} ${typeDefinition.toString()}`;
+  const fits = async (id: string, type: string): Promise<number> => {
+    const own = await children(id);
+    const promised = await children(type);
+    assert.deepEqual(own.map(brief).sort(), promised.map(brief).sort(), id);
+    let sum = own.length;
+    for (const { nodeId: part, nodeClass, typeDefinition } of own)
+      if (nodeClass === NodeClass.Object && typeDefinition.namespace !== 0)
+        sum += await fits(part.toString(), typeDefinition.toString());
+    return sum;
+  };
+  assert.ok((await fits('ns=3;s=gateway', 'ns=2;s=GatewayType')) > 35);
+  assert.ok((await fits(nodeId('connection/Main'), 'ns=2;s=ChirpStackConnectionType')) > 25);
 });
 
 test('the service level falls with its reasons, and rises again', async () => {
