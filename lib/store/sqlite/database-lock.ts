@@ -23,6 +23,8 @@ export function lockDatabase(file: string): DatabaseLock {
     const isNew = !existsSync(path);
     lock = new SqliteDatabase(path, { timeout: 0 });
     if (isNew) chmodSync(path, 0o600);
+    // Nothing is ever written to it: no journal beside it.
+    lock.pragma('journal_mode = MEMORY');
     lock.exec('BEGIN EXCLUSIVE');
   } catch (thrown) {
     lock?.close();

@@ -71,6 +71,10 @@ describe('sqlite backend', () => {
   test('only the owner may read the file, and nothing but an empty lock stays beside it', async () => {
     await open();
     assert.equal(statSync(file).mode & 0o777, 0o600);
+    assert.deepEqual(
+      readdirSync(folder).filter((name) => !/-(wal|shm)$/.test(name)),
+      ['lorua.db', 'lorua.db.lock'],
+    );
     await backend.write(batch({ metrics: [metric(1)], rows: [[1, 1, 1]] }));
     await backend.readHistory(rawRequest(1));
     await backend.close({ clean: true });
