@@ -156,7 +156,7 @@ test('what is shown has all that its types promise, and nothing besides', async 
     assert.deepEqual(own.map(brief).sort(), promised.map(brief).sort(), id);
     let sum = own.length;
     for (const { nodeId: part, nodeClass, typeDefinition } of own)
-      if (nodeClass === NodeClass.Object && typeDefinition.namespace !== 0)
+      if (nodeClass.valueOf() === NodeClass.Object.valueOf() && typeDefinition.namespace !== 0)
         sum += await fits(part.toString(), typeDefinition.toString());
     return sum;
   };
