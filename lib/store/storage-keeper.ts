@@ -225,9 +225,8 @@ export class StorageKeeper {
 
   async #open(): Promise<void> {
     const { backend, health } = this.#deps;
-    const { onMetrics } = this.#deps;
     const state = await this.#watched('opening', () =>
-      backend.open({ replaceDamaged: this.#replaceDamaged }, onMetrics),
+      backend.open({ replaceDamaged: this.#replaceDamaged }, (metrics) => this.#deps.onMetrics(metrics)),
     );
     this.#isOpen = true;
     this.#replaceDamaged = false;

@@ -104,11 +104,13 @@ function fillRuleList(
       .val(cellText(value));
   list.css({ minHeight: '120px' }).editableList({
     addItem(container, _index, row: RuleRow) {
-      container.css({ display: 'flex', gap: '6px' }).append(
-        input('device', row.device ?? '*', '36%'),
-        input('metric', row.metric ?? '*', '22%'),
-        ...columns.map(({ field, width }) => input(field, row[field], width)),
-      );
+      container
+        .css({ display: 'flex', gap: '6px' })
+        .append(
+          input('device', row.device ?? '*', '36%'),
+          input('metric', row.metric ?? '*', '22%'),
+          ...columns.map(({ field, width }) => input(field, row[field], width)),
+        );
     },
     removable: true,
     sortable: true,

@@ -25,7 +25,7 @@ export class MemoryHistory implements HistoryRows {
 
   /** @param now time of modification if it corrects another value, ms UTC */
   insert(sample: Sample, now: number): void {
-    const { metric, time, status, flags } = sample;
+    const { metric, time, flags } = sample;
     if (isGap(flags)) {
       enterGap(this.#rows, sample);
       return;
