@@ -4,7 +4,7 @@
  */
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { type Clock, hashPassword, isPasswordHash, verifyPassword } from '../model';
-import type { ServerUser } from './settings';
+import type { ServerUser } from './users';
 
 export type AuthenticationResult = 'accepted' | 'wrong-credentials' | 'locked-out';
 
@@ -19,6 +19,8 @@ const MAX_ENTRIES = 10_000;
 /** Each check of a hash takes some 30 MiB and 100 ms of a core. */
 const MAX_PARALLEL = 2;
 const MAX_WAITING = 100;
+
+type Login = Pick<ServerUser, 'name' | 'password'>;
 
 interface Failures {
   count: number;
@@ -66,7 +68,7 @@ class Throttle {
 }
 
 export class Authenticator {
-  readonly #users: ReadonlyMap<string, ServerUser>;
+  readonly #users: ReadonlyMap<string, Login>;
   readonly #byUser: Throttle;
   readonly #byAddress: Throttle;
   /** Fingerprints of passwords that are known to be right, so that reconnecting costs nothing. */
@@ -77,13 +79,13 @@ export class Authenticator {
   #running = 0;
 
   /** @param deps.decoy a hash as costly as those of users, of a password that nobody has */
-  constructor(users: readonly ServerUser[], deps: { clock: Clock; decoy?: Promise<string> }) {
+  constructor(users: readonly Login[], deps: { clock: Clock; decoy?: Promise<string> }) {
     this.#decoy = deps.decoy ?? hashPassword(randomBytes(16).toString('hex'));
     this.#users = new Map(users.map((user) => [user.name, user]));
     this.#byUser = new Throttle(deps.clock, FREE_ATTEMPTS.user);
     this.#byAddress = new Throttle(deps.clock, FREE_ATTEMPTS.address);
-    for (const user of users)
-      if (!isPasswordHash(user.password)) this.#known.set(user.name, this.#fingerprint(user.password));
+    for (const { name, password } of users)
+      if (password !== undefined && !isPasswordHash(password)) this.#known.set(name, this.#fingerprint(password));
     // It is awaited where it is used; a failure shows there.
     this.#decoy.catch(() => undefined);
   }
@@ -105,11 +107,11 @@ export class Authenticator {
   async #isRight(name: string, password: string): Promise<boolean> {
     const known = this.#known.get(name);
     if (known !== undefined && timingSafeEqual(known, this.#fingerprint(password))) return true;
-    const user = this.#users.get(name);
-    const hashed = user !== undefined && isPasswordHash(user.password);
+    const expected = this.#users.get(name)?.password;
+    const hash = expected !== undefined && isPasswordHash(expected) ? expected : undefined;
     // Unknown users and wrong clear-text passwords cost the same time as wrong hashed ones.
-    const right = await this.#verify(password, hashed ? user.password : await this.#decoy.catch(() => ''));
-    if (!right || !hashed) return false;
+    const right = await this.#verify(password, hash ?? (await this.#decoy.catch(() => '')));
+    if (!right || hash === undefined) return false;
     this.#known.set(name, this.#fingerprint(password));
     return true;
   }

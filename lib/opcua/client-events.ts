@@ -1,13 +1,14 @@
 /** What clients do: sessions, failed logins, refused certificates — told as events and logged. */
-import { createHash, X509Certificate } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ServerSecureChannelLayer as Channel, OPCUAServer } from 'node-opcua';
 import { type Clock, Emitter, errorText, type LogEntry, type Logger, type Unsubscribe } from '../model';
-import type { AuthenticationResult } from './authentication';
+import { thumbprintOfDer } from './certificates';
+import type { Identities } from './identities';
 import type { Library } from './library';
 import type { Pki } from './pki';
 import type { RepeatedEntries } from './repeated';
+import type { LoginRefusal } from './user-manager';
 
 export interface ClientEvent {
   readonly type:
@@ -26,7 +27,7 @@ export interface ClientEvent {
   readonly session?: string;
   /** Name of the client program. */
   readonly application?: string;
-  /** User name; `anonymous` or the subject of a certificate for the others. */
+  /** User name, also of one who logs in with a certificate; `anonymous` without login. */
   readonly user?: string;
   /** e.g. `Basic256Sha256/SignAndEncrypt` */
   readonly security?: string;
@@ -53,19 +54,18 @@ interface Deps {
   readonly library: Library;
   readonly server: OPCUAServer;
   readonly pki: Pki;
+  readonly identities: Identities;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly repeated: RepeatedEntries;
 }
 
-/** SHA-1 of the first certificate of a chain, as files in the PKI folder are named. */
-function thumbprintOf(chain: Buffer): string {
-  try {
-    return new X509Certificate(chain).fingerprint.replaceAll(':', '').toLowerCase();
-  } catch {
-    return createHash('sha1').update(chain).digest('hex');
-  }
-}
+const LOGIN_CURES: Readonly<Record<LoginRefusal, string>> = {
+  'locked-out': 'Too many failed logins: wait some minutes, then log in with the right password.',
+  'wrong-credentials': 'Check user name and password in the client.',
+  'untrusted-certificate':
+    'If you know this certificate, trust it among those of users, and give the server a user of its common name.',
+};
 
 export class ClientWatch {
   readonly #deps: Deps;
@@ -112,14 +112,15 @@ export class ClientWatch {
 
   /** Sessions that are open now. */
   connected(): ConnectedClient[] {
-    return this.#deps.server.engine.getSessions().map((session) => ({
-      ...this.#facts(session),
-      since: session.creationDate.getTime(),
-    }));
+    return this.#deps.server.engine.getSessions().map((session) => this.describe(session));
   }
 
-  /** A user name and password that were not accepted. */
-  loginRefused(session: Session, user: string, result: Exclude<AuthenticationResult, 'accepted'>): void {
+  describe(session: Session): ConnectedClient {
+    return { ...this.#facts(session), since: session.creationDate.getTime() };
+  }
+
+  /** A password or certificate that was not accepted. */
+  loginRefused(session: Session, user: string, result: LoginRefusal): void {
     const { address, application, session: name, security } = this.#facts(session);
     this.#refused(
       {
@@ -134,32 +135,23 @@ export class ClientWatch {
       },
       {
         reason: result,
-        cure:
-          result === 'locked-out'
-            ? 'Too many failed logins: wait some minutes, then log in with the right password.'
-            : 'Check user name and password in the client.',
+        cure: LOGIN_CURES[result],
       },
     );
   }
 
   #facts(session: Session): Omit<ConnectedClient, 'since'> {
-    const { library } = this.#deps;
+    const { library, identities } = this.#deps;
     const channel = session.channel;
     const known = this.#known.get(session);
     // A session that is closed has no channel any more.
     if (channel === undefined && known !== undefined) return known;
-    const token = session.userIdentityToken;
     const policy = channel?.securityPolicy.split('#')[1] ?? 'None';
     const facts = {
       session: session.sessionName,
       application: session.clientDescription?.applicationName.text ?? '',
       address: channel?.remoteAddress ?? '',
-      user:
-        token instanceof library.UserNameIdentityToken
-          ? (token.userName ?? '')
-          : token instanceof library.X509IdentityToken
-            ? 'certificate'
-            : 'anonymous',
+      user: identities.nameOf(session.userIdentityToken),
       security: policy === 'None' ? 'None' : `${policy}/${library.MessageSecurityMode[channel?.securityMode ?? 1]}`,
     };
     this.#known.set(session, facts);
@@ -207,7 +199,7 @@ export class ClientWatch {
       this.#channelFailed(address, 'it ended before it was secured, though the certificate is trusted');
       return;
     }
-    const thumbprint = thumbprintOf(certificate);
+    const thumbprint = thumbprintOfDer(certificate);
     const { rejectedFolder, trustedFolder } = pki.server;
     const files = await readdir(rejectedFolder).catch((): string[] => []);
     const name = files.find((file) => file.toLowerCase().includes(thumbprint));

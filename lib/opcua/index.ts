@@ -1,3 +1,4 @@
+export { type CertificateStore, type CertificateSummary, type Certificates } from './certificates';
 export type { ClientEvent, ConnectedClient } from './client-events';
 export {
   DEFAULT_ENDPOINTS,
@@ -14,7 +15,9 @@ export { SERVICE_LEVELS } from './gateway-nodes';
 export type { HistorySource, MetricsChange, ModelSource } from './model-source';
 export { GATEWAY_NAMESPACE, MODEL_NAMESPACE } from './object-types';
 export { type ServerLease, ServerRegistry, serverRegistry } from './registry';
+export { ROLES, type Role } from './roles';
 export { type ClientSummary, GatewayServer, type ServerDeps } from './server';
+export type { SessionSummary, Sessions } from './sessions';
 export {
   type AdvertisedHost,
   defaultApplicationUri,
@@ -22,7 +25,7 @@ export {
   SERVER_DEFAULTS,
   type ServerLimits,
   type ServerSettings,
-  type ServerUser,
   type SettingNames,
   settingsDigest,
 } from './settings';
+export type { ServerUser } from './users';

@@ -54,6 +54,8 @@ export function serverOptions(
     // Clients look for endpoints over an unsecured channel; without a None endpoint it can do nothing else.
     disableDiscovery: false,
     allowAnonymous: settings.allowAnonymous,
+    // Rights are set for every namespace; whatever is left without them is nobody's.
+    unresolvedPermissionPolicy: 'deny',
     serverCertificateManager: pki.server,
     userCertificateManager: pki.user,
     certificateFile: pki.certificateFile,

@@ -1,5 +1,5 @@
 /** The OPC UA server of the gateway: its life, its security, and what is put into it. */
-import type { AddressSpace, OPCUAServer, OPCUAServerOptions } from 'node-opcua';
+import type { AddressSpace, OPCUAServer, OPCUAServerOptions, ServerSession } from 'node-opcua';
 import {
   type ClientCounts,
   type Clock,
@@ -14,6 +14,7 @@ import {
   type Unsubscribe,
 } from '../model';
 import { Authenticator } from './authentication';
+import { Certificates } from './certificates';
 import { type ClientEvent, ClientWatch, type ConnectedClient } from './client-events';
 import { endpointText, isWeak } from './endpoints';
 import { listenError } from './errors';
@@ -21,6 +22,7 @@ import { GatewayNodes } from './gateway-nodes';
 import { publishCapabilities } from './history/capabilities';
 import { continuationKey } from './history/continuation-key';
 import { HistoryService } from './history/service';
+import { Identities } from './identities';
 import { InformationModel } from './information-model';
 import { type Library, loadLibrary } from './library';
 import { captureLibraryLog } from './library-log';
@@ -29,9 +31,11 @@ import { NodeFactory } from './node-factory';
 import { openPki, type Pki } from './pki';
 import { RepeatedEntries } from './repeated';
 import { guardRequest } from './request-guard';
+import { grantRights } from './roles';
 import { serverOptions, withdrawEndpoints } from './server-options';
+import { Sessions } from './sessions';
 import type { ServerSettings } from './settings';
-import { createUserManager } from './user-manager';
+import { createServer, createUserManager, type OnLoginRefused, setSessionRoles } from './user-manager';
 import { packageVersion } from './version';
 
 export interface ServerDeps {
@@ -55,6 +59,8 @@ interface Running {
   readonly model: InformationModel;
   readonly gateway: GatewayNodes;
   readonly clients: ClientWatch;
+  readonly sessions: Sessions;
+  readonly certificates: Certificates;
   readonly history: HistoryService;
   readonly releaseLog: () => void;
 }
@@ -151,6 +157,16 @@ export class GatewayServer {
     this.#running?.gateway.setStore(health);
   }
 
+  /** Whom the server trusts; `undefined` while it does not run. */
+  get certificates(): Certificates | undefined {
+    return this.#running?.certificates;
+  }
+
+  /** Who is connected; `undefined` while the server does not run. */
+  get sessions(): Sessions | undefined {
+    return this.#running?.sessions;
+  }
+
   clients(): ClientSummary {
     return { ...this.clientCounts(), clients: this.#running?.clients.connected() ?? [] };
   }
@@ -211,21 +227,23 @@ export class GatewayServer {
   ): Promise<Running> {
     const { settings } = this;
     const authenticator = new Authenticator(settings.users, { clock: this.#clock });
+    const identities = new Identities(library, settings.users);
     let clients: ClientWatch | undefined;
-    const options: OPCUAServerOptions = serverOptions(library, settings, pki, packageVersion());
-    const server = new library.OPCUAServer({
-      ...options,
-      userManager: createUserManager(library, authenticator, (session, user, result) =>
-        clients?.loginRefused(session, user, result),
-      ),
-    });
+    const onRefused: OnLoginRefused = (session, user, reason) => clients?.loginRefused(session, user, reason);
+    const options: OPCUAServerOptions = {
+      ...serverOptions(library, settings, pki, packageVersion()),
+      userManager: createUserManager(library, authenticator, identities, onRefused),
+    };
+    const server = createServer(library, options, identities, onRefused);
     onMade(server);
+    server.on('create_session', (session: ServerSession) => setSessionRoles(library, server, session, identities));
     await server.initialize();
     const { addressSpace } = server.engine;
     if (addressSpace === null) throw new Error('the OPC UA library made no address space');
     withdrawEndpoints(library, server, settings.endpoints);
 
     const factory = new NodeFactory(library, addressSpace, this.#clock);
+    grantRights(library, addressSpace, settings.allowAnonymous);
     const gateway = new GatewayNodes(factory, packageVersion());
     const model = new InformationModel({
       factory,
@@ -252,11 +270,16 @@ export class GatewayServer {
       }),
     );
     clients = new ClientWatch(
-      { library, server, pki, clock: this.#clock, logger: this.#logger, repeated: this.#repeated },
+      { library, server, pki, identities, clock: this.#clock, logger: this.#logger, repeated: this.#repeated },
       (count) => gateway.setSessions(count),
     );
+    const sessions = new Sessions(library, server, clients);
+    const certificates = new Certificates(pki, this.#clock, (store, thumbprint) =>
+      sessions.endThoseOf(store, thumbprint),
+    );
+    await certificates.trimRejected();
     await server.start();
-    return { library, server, pki, model, gateway, clients, history, releaseLog };
+    return { library, server, pki, model, gateway, clients, sessions, certificates, history, releaseLog };
   }
 
   /** Answers HistoryRead in place of the library, which asks node by node and cannot see a request as a whole. */

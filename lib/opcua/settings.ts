@@ -2,8 +2,9 @@
 import { createHash } from 'node:crypto';
 import { hostname } from 'node:os';
 import { isAbsolute } from 'node:path';
-import { FaultCollector, LARGEST_HISTORY_PAGE, REDACTED } from '../model';
+import { FaultCollector, LARGEST_HISTORY_PAGE } from '../model';
 import { parseEndpoints, type SecurityEndpoint } from './endpoints';
+import { parseUsers, type ServerUser } from './users';
 
 /** A host that clients use to reach the server, where it differs from the machine's own name (NAT, containers). */
 export interface AdvertisedHost {
@@ -11,12 +12,6 @@ export interface AdvertisedHost {
   readonly host: string;
   /** Port that clients use; absent = the port the server listens on. */
   readonly port?: number;
-}
-
-export interface ServerUser {
-  readonly name: string;
-  /** Clear text, or a scrypt hash as `hashPassword` makes it. */
-  readonly password: string;
 }
 
 /** How much clients may ask for. Beyond it they get the status codes of Part 4 (BadTooMany…). */
@@ -48,6 +43,7 @@ export interface ServerSettings extends ServerLimits {
   readonly host?: string;
   readonly advertisedHosts: readonly AdvertisedHost[];
   readonly endpoints: readonly SecurityEndpoint[];
+  /** Lets clients in without a login; they may look as an Observer may. */
   readonly allowAnonymous: boolean;
   /** Accepts every client certificate. For test benches: anybody on the network may then connect. */
   readonly trustAllClients: boolean;
@@ -187,28 +183,6 @@ function parseAdvertisedHosts(reader: Reader): readonly AdvertisedHost[] {
   return [...new Map(hosts.map((host) => [`${host.host.toLowerCase()}:${host.port ?? ''}`, host])).values()];
 }
 
-function parseUsers(reader: Reader): readonly ServerUser[] {
-  const raw = reader.raw('users');
-  const field = reader.name('users');
-  if (raw === undefined) return [];
-  const users = new Map<string, ServerUser>();
-  const items: readonly unknown[] = Array.isArray(raw) ? raw : [undefined];
-  items.forEach((item, index) => {
-    const name: unknown = typeof item === 'object' && item !== null && 'name' in item ? item.name : undefined;
-    const password: unknown =
-      typeof item === 'object' && item !== null && 'password' in item ? item.password : undefined;
-    if (typeof name !== 'string' || name.trim() === '' || name.length > 256)
-      reader.faults.add(`${field}[${index}].name`, name, 'a user has a name of 1 to 256 characters', 'Give it a name.');
-    else if (typeof password !== 'string' || password === '')
-      // Whatever was given instead of a password may be one.
-      reader.faults.add(`${field}[${index}].password`, REDACTED, 'a user has a password', `Set one for ${name}.`);
-    else if (users.has(name))
-      reader.faults.add(`${field}[${index}].name`, name, 'a user name is used once', 'Remove one of the two.');
-    else users.set(name, { name, password });
-  });
-  return [...users.values()];
-}
-
 /** `urn:<host name>:lorua`, the same after every start on the same machine. */
 export function defaultApplicationUri(): string {
   return `urn:${hostname().replace(/[^a-zA-Z0-9._-]/g, '-')}:lorua`;
@@ -245,7 +219,7 @@ export function parseServerSettings(input: unknown, names: SettingNames = {}): S
       'Name an absolute path.',
     );
   const maxSessions = reader.integer('maxSessions', SERVER_DEFAULTS.maxSessions, 1, 4_096);
-  const users = parseUsers(reader);
+  const users = parseUsers(reader.raw('users'), reader.name('users'), reader.faults);
   const settings: ServerSettings = {
     port: reader.integer('port', SERVER_DEFAULTS.port, 0, 65_535),
     ...(host === '' ? {} : { host }),

@@ -6,6 +6,7 @@ import {
   type GatewayServer,
   PortInUseError,
   parseServerSettings,
+  ROLES,
   type ServerLease,
   serverRegistry,
 } from '../../lib/opcua';
@@ -56,7 +57,7 @@ const init = (RED: NodeAPI): void => {
         endpoints: properties.endpoints,
         allowAnonymous: properties.allowAnonymous,
         trustAllClients: properties.trustAllClients,
-        users: user || password ? [{ name: user, password }] : [],
+        users: user || password ? [{ name: user, password: password ?? '', roles: ROLES }] : [],
         pkiFolder: isAbsolute(folder) ? folder : join(RED.settings.userDir ?? process.cwd(), folder),
         applicationName: properties.applicationName,
         maxSessions: properties.maxSessions,

@@ -246,7 +246,7 @@ const WRONG: readonly WrongCase[] = [
     node: SERVER,
     others: [DATABASE],
     credentials: { server: { user: 'scada' } },
-    errors: [/^users\[0\]\.password is \(hidden\): a user has a password/],
+    errors: [/^users\[0\]\.password is \(hidden\): a password is a text that is not empty/],
   },
   {
     what: 'a password without a user',

@@ -367,7 +367,7 @@ test('requests that would end the process are answered', async () => {
       attributeId: AttributeIds.Value,
       value: { value: { dataType: 'Double', value: 1 } },
     });
-    assert.equal(write, StatusCodes.BadNotWritable);
+    assert.equal(write, StatusCodes.BadUserAccessDenied);
     assert.ok((await client.read('i=2259')).statusCode.isGood(), 'alive');
   } finally {
     off();

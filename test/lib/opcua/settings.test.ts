@@ -73,12 +73,23 @@ test('typed values are read', () => {
     port: 0,
     endpoints: [{ policy: 'None', mode: 'None' }, { policy: 'Aes256_Sha256_RsaPss', mode: 'Sign' }, 'None'],
     advertisedHosts: [{ host: '2001:db8::1', port: 4840 }, { host: 'a.example' }],
-    users: [{ name: 'ann', password: 'x' }],
+    users: [{ name: 'ann', password: 'x', roles: ['Operator'] }],
   });
   assert.deepEqual(settings.endpoints.map(endpointText), ['None', 'Aes256_Sha256_RsaPss/Sign']);
   assert.deepEqual(settings.advertisedHosts, [{ host: '2001:db8::1', port: 4840 }, { host: 'a.example' }]);
-  assert.deepEqual(settings.users, [{ name: 'ann', password: 'x' }]);
+  assert.deepEqual(settings.users, [{ name: 'ann', password: 'x', roles: ['Operator'] }]);
   assert.deepEqual(parseServerSettings({ pkiFolder: PKI, endpoints: '' }).endpoints, DEFAULT_ENDPOINTS);
+});
+
+test('users are Observers unless roles are given, and may do without a password', () => {
+  const { users } = parseServerSettings({
+    pkiFolder: PKI,
+    users: [{ name: 'ann' }, { name: 'bob', password: 'x', roles: ' engineer,OPERATOR, ' }, { name: 'eve', roles: [] }],
+  });
+  assert.deepEqual(
+    users.map(({ roles }) => roles),
+    [['Observer'], ['Operator', 'Engineer'], ['Observer']],
+  );
 });
 
 test('all faults are told at once, and no password', () => {
@@ -97,6 +108,8 @@ test('all faults are told at once, and no password', () => {
       { name: 'bob', password: 17 },
       { name: 'eve', password: 'secret-2' },
       { name: 'eve', password: 'secret-3' },
+      { name: 'kim', password: 'secret-4', roles: 'Observer, Boss' },
+      { name: 'Anonymous', password: 'secret-5' },
     ],
     chunkSize: 10,
   });
@@ -116,6 +129,8 @@ test('all faults are told at once, and no password', () => {
       'users[0].name',
       'users[1].password',
       'users[3].name',
+      'users[4].roles',
+      'users[5].name',
     ].sort(),
   );
   assert.equal(faults.filter(({ field }) => field === 'endpoints').length, 3);
