@@ -37,6 +37,8 @@ export function dataTypeNumber(dataType: string | null | undefined): ValueType {
 export class MetricColumnsBuilder {
   readonly #texts: string[] = [];
   readonly #places = new Map<string, number>();
+  #lastDevEui: string | undefined;
+  #lastPlace = 0;
   #length = 0;
   #id: Int32Array<ArrayBuffer>;
   #devEui: Int32Array<ArrayBuffer>;
@@ -59,9 +61,15 @@ export class MetricColumnsBuilder {
     if (this.#length === this.#id.length) this.#grow();
     const index = this.#length++;
     this.#id[index] = id;
-    this.#devEui[index] = this.#place(devEui);
-    this.#key[index] = this.#place(key);
-    this.#name[index] = this.#place(name);
+    // Metrics of a device mostly follow each other, and many are called as their key: a comparison is cheaper than a look.
+    if (devEui !== this.#lastDevEui) {
+      this.#lastDevEui = devEui;
+      this.#lastPlace = this.#place(devEui);
+    }
+    const keyPlace = this.#place(key);
+    this.#devEui[index] = this.#lastPlace;
+    this.#key[index] = keyPlace;
+    this.#name[index] = name === key ? keyPlace : this.#place(name);
     this.#kind[index] = kind;
     this.#dataType[index] = dataType;
   }

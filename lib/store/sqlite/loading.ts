@@ -37,7 +37,8 @@ function loadMetrics(database: Database): MetricColumns {
   const separator = `|| char(${SEPARATOR.charCodeAt(0)}) ||`;
   const joined = database
     .prepare<[number, bigint], [texts: string | null, types: string | null]>(
-      `SELECT group_concat(metric_id ${separator} dev_eui ${separator} key ${separator} name, '${SEPARATOR}'),
+      `SELECT group_concat(metric_id ${separator} dev_eui ${separator} key ${separator}
+           CASE name WHEN key THEN '' ELSE name END, '${SEPARATOR}'),
          group_concat((${kind}) || (${dataType}), '')
        FROM (SELECT * FROM metrics WHERE metric_id > ? ORDER BY metric_id LIMIT ?)`,
     )
@@ -51,11 +52,13 @@ function loadMetrics(database: Database): MetricColumns {
     if (texts.length !== types.length * 2) return loadMetricsByRow(database);
     for (let index = 0; index < texts.length; index += 4) {
       last = Number(texts[index]);
+      const key = texts[index + 2] as string;
       columns.add(
         last,
         texts[index + 1] as string,
-        texts[index + 2] as string,
-        texts[index + 3] as string,
+        key,
+        // Most are called as their key, and none is called nothing.
+        texts[index + 3] || key,
         Number(types[index / 2]),
         Number(types[index / 2 + 1]) as ValueType,
       );
