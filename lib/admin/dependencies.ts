@@ -1,5 +1,6 @@
 /** What the use cases need of the rest of the gateway. */
 import type {
+  AgeCounts,
   Clock,
   ConnectionHealth,
   CurrentValue,
@@ -9,43 +10,15 @@ import type {
   HistoryPage,
   HistoryRequest,
   Inventory,
+  JournalEntry,
+  JournalQuery,
   Logger,
   MetricDefinition,
   MetricKey,
+  NewJournalEntry,
   OwnMeanings,
   StoreHealth,
 } from '../model';
-
-/** One entry of a list of what happened. */
-export interface NewJournalEntry {
-  readonly journal: 'event' | 'audit';
-  /** ms UTC. */
-  readonly time: number;
-  readonly type: string;
-  readonly devEui: DevEui | undefined;
-  readonly user: string | undefined;
-  readonly eventId: EventId | undefined;
-  /** JSON */
-  readonly body: string;
-}
-
-export interface JournalEntry extends NewJournalEntry {
-  /** Grows with each entry of a journal. */
-  readonly sequence: number;
-}
-
-export interface JournalQuery {
-  readonly journal: 'event' | 'audit';
-  /** ms UTC, inclusive and exclusive. */
-  readonly from: number;
-  readonly to: number;
-  readonly types?: readonly string[];
-  readonly devEui?: DevEui;
-  readonly user?: string;
-  readonly limit: number;
-  /** Only entries before this one. */
-  readonly before?: number;
-}
 
 export interface AdministrationStore {
   readonly inventory: { merged(): Inventory };
@@ -73,13 +46,6 @@ export interface AdministrationStore {
 export interface ReportedConnection {
   readonly name: string;
   readonly health: ConnectionHealth;
-}
-
-/** Metrics by the age of their values. */
-export interface Freshness {
-  readonly fresh: number;
-  readonly stale: number;
-  readonly dead: number;
 }
 
 /** How long and how much the store keeps. */
@@ -115,7 +81,8 @@ export interface AdministrationDependencies {
   readonly connections: () => readonly ReportedConnection[];
   /** The whole of it, as the monitor keeps it together. */
   readonly health: () => GatewayHealth;
-  readonly freshness?: () => Freshness;
+  /** Metrics by the age of their values. */
+  readonly freshness?: () => AgeCounts;
   /** What the user says of metrics; the same as the OPC UA server is given. */
   readonly ownMeanings?: OwnMeanings;
   /** `undefined` while no OPC UA server runs. */

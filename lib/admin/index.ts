@@ -4,7 +4,6 @@ export type { Backup, DatabaseState } from './database';
 export type {
   AdministrationDependencies,
   AdministrationStore,
-  Freshness,
   OutputFolders,
   ReportedConnection,
   Retention,

@@ -1,7 +1,7 @@
 /** What happened to devices (`events.list`), and who did what (`audit.list`). */
 import { z } from 'zod';
-import type { DevEui, DeviceEvent } from '../model';
-import type { AdministrationStore, NewJournalEntry } from './dependencies';
+import type { DevEui, DeviceEvent, NewJournalEntry } from '../model';
+import type { AdministrationStore } from './dependencies';
 import { checkRange, LATEST_TIME, optionalInstant } from './instants';
 import { devEuiField } from './targets';
 

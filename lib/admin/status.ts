@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import type { ConnectionHealth, ServiceLevelReason, StoreHealth } from '../model';
-import type { AdministrationDependencies, Freshness, ReportedConnection } from './dependencies';
+import type { AgeCounts, ConnectionHealth, ServiceLevelReason, StoreHealth } from '../model';
+import type { AdministrationDependencies, ReportedConnection } from './dependencies';
 import { packageVersion } from './version';
 
 export const statusPayload = z.strictObject({});
@@ -37,7 +37,7 @@ export interface GatewayStatus {
   readonly connections: readonly { readonly name: string; readonly health: ConnectionHealth }[];
   readonly store: StoreHealth;
   readonly opcua: { readonly sessions: number; readonly endpointUrls: readonly string[] } | undefined;
-  readonly counts: Freshness & { readonly applications: number; readonly devices: number; readonly metrics: number };
+  readonly counts: AgeCounts & { readonly applications: number; readonly devices: number; readonly metrics: number };
   readonly version: string;
   /** Of the process, ms. */
   readonly uptime: number;
@@ -45,7 +45,7 @@ export interface GatewayStatus {
   readonly time: number;
 }
 
-const NO_COUNTS: Freshness = { fresh: 0, stale: 0, dead: 0 };
+const NO_COUNTS: AgeCounts = { fresh: 0, stale: 0, dead: 0 };
 
 export function gatewayStatus({
   store,
@@ -77,7 +77,7 @@ export function gatewayStatus({
 export function verdict(
   connections: readonly ReportedConnection[],
   store: StoreHealth,
-  { stale, dead }: Freshness,
+  { stale, dead }: AgeCounts,
   devices: number,
   reasons: readonly ServiceLevelReason[] = [],
 ): Verdict {

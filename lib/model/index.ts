@@ -7,6 +7,7 @@ export * from './health';
 export * from './history';
 export * from './identifiers';
 export * from './inventory';
+export * from './journal';
 export * from './log';
 export * from './metric';
 export * from './metric-meaning';

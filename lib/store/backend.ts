@@ -8,9 +8,12 @@ import type {
   EventId,
   HistoryEncoding,
   HistoryRequest,
+  JournalEntry,
+  JournalQuery,
   LogReason,
   MetricDataType,
   MetricDefinition,
+  NewJournalEntry,
   SourceId,
 } from '../model';
 import type { Sample, SampleColumns } from './columns';
@@ -87,28 +90,6 @@ export interface StoredRecord {
   readonly endedAt: number | undefined;
   /** JSON */
   readonly body: string;
-}
-
-/** Append-only lists: what happened to devices and alarms; who did what. */
-export type Journal = 'event' | 'audit';
-
-export interface NewJournalEntry {
-  readonly journal: Journal;
-  /** When it happened, ms UTC. */
-  readonly time: number;
-  /** For filters, e.g. `join`, or the name of an action. */
-  readonly type: string;
-  readonly devEui: DevEui | undefined;
-  readonly user: string | undefined;
-  /** The same event again is not entered again. */
-  readonly eventId: EventId | undefined;
-  /** JSON */
-  readonly body: string;
-}
-
-export interface JournalEntry extends NewJournalEntry {
-  /** Grows with each entry of a journal. */
-  readonly sequence: number;
 }
 
 /** What must be on the disk, not only with the operating system, before anybody is told so. */
@@ -259,17 +240,4 @@ export interface RecordQuery {
   readonly limit: number;
   /** Records behind this one, of an earlier page. */
   readonly after?: { readonly createdAt: number; readonly id: string };
-}
-
-export interface JournalQuery {
-  readonly journal: Journal;
-  /** ms UTC, inclusive and exclusive. */
-  readonly from: number;
-  readonly to: number;
-  readonly types?: readonly string[];
-  readonly devEui?: DevEui;
-  readonly user?: string;
-  readonly limit: number;
-  /** Only entries before this one, of an earlier page. */
-  readonly before?: number;
 }

@@ -1,5 +1,5 @@
-import { type MetricDefinition, QUALITY_CODES } from '../model';
-import type { InventoryRecord, NewJournalEntry, SeenEvent, StoredMetric, WriteBatch } from './backend';
+import { type Journal, type MetricDefinition, type NewJournalEntry, QUALITY_CODES } from '../model';
+import type { InventoryRecord, SeenEvent, StoredMetric, WriteBatch } from './backend';
 import { GAP_FLAGS, SampleColumnsBuilder } from './columns';
 import type { MetricRecord } from './metric-record';
 

@@ -1,9 +1,7 @@
-import type { EncodedHistoryPage, HistoryEncoding } from '../../model';
+import type { EncodedHistoryPage, HistoryEncoding, JournalEntry, JournalQuery } from '../../model';
 import type {
   DurableBatch,
   InventoryRecord,
-  JournalEntry,
-  JournalQuery,
   PruneResult,
   PruneSlice,
   RecordPruneSlice,

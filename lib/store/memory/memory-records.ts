@@ -1,14 +1,5 @@
-import type {
-  DurableBatch,
-  Journal,
-  JournalEntry,
-  JournalQuery,
-  NewJournalEntry,
-  RecordKind,
-  RecordPruneSlice,
-  RecordQuery,
-  StoredRecord,
-} from '../backend';
+import type { Journal, JournalEntry, JournalQuery, NewJournalEntry } from '../../model';
+import type { DurableBatch, RecordKind, RecordPruneSlice, RecordQuery, StoredRecord } from '../backend';
 
 /** Entries of one journal; beyond, the first entered go. */
 const JOURNAL_CAPACITY = 100_000;

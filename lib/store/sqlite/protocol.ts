@@ -1,9 +1,7 @@
 /** What the main thread and a worker say to each other. */
-import type { EncodedHistoryPage, HistoryEncoding } from '../../model';
+import type { EncodedHistoryPage, HistoryEncoding, JournalEntry, JournalQuery } from '../../model';
 import type {
   DurableBatch,
-  JournalEntry,
-  JournalQuery,
   PruneResult,
   PruneSlice,
   RecordPruneSlice,

@@ -1,7 +1,7 @@
 /** Reads records, journals and statistics beside the writer. Runs inside a worker thread; synchronous as better-sqlite3 is. */
 import SqliteDatabase, { type Database, type Statement } from 'better-sqlite3';
-import type { DevEui, EventId } from '../../model';
-import type { JournalEntry, JournalQuery, RecordKind, RecordQuery, StorageStatistics, StoredRecord } from '../backend';
+import type { DevEui, EventId, JournalEntry, JournalQuery } from '../../model';
+import type { RecordKind, RecordQuery, StorageStatistics, StoredRecord } from '../backend';
 import { storageError } from './failure';
 import { BUSY_TIMEOUT } from './options';
 import { JOURNAL_TABLES, RECORD_TABLES } from './tables';

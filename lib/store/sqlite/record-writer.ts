@@ -1,6 +1,8 @@
 /** Writes records with a life of their own and journals. Inside a transaction of the writer. */
+
 import type { Database, Statement } from 'better-sqlite3';
-import type { DurableBatch, Journal, NewJournalEntry, RecordKind, RecordPruneSlice } from '../backend';
+import type { Journal, NewJournalEntry } from '../../model';
+import type { DurableBatch, RecordKind, RecordPruneSlice } from '../backend';
 import { JOURNAL_TABLES, RECORD_TABLES } from './tables';
 
 type RecordParameters = [string, string | null, string, number, number, number | null, string];

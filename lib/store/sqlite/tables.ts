@@ -1,4 +1,5 @@
-import type { Journal, RecordKind } from '../backend';
+import type { Journal } from '../../model';
+import type { RecordKind } from '../backend';
 
 /** Where records of each kind are; the tables have the same columns. */
 export const RECORD_TABLES: Readonly<Record<RecordKind, string>> = {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, test } from 'node:test';
-import { type DurableBatch, GatewayStore, type NewJournalEntry, StorageError } from '../../../lib/store';
+import type { NewJournalEntry } from '../../../lib/model';
+import { type DurableBatch, GatewayStore, StorageError } from '../../../lib/store';
 import { type CapturedEntry, capturedLogger } from '../../support/captured-logger';
 import { ManualClock } from '../../support/manual-clock';
 import { fault, reading, sensor, TroubledBackend } from './support';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, test } from 'node:test';
-import { type StoreHealth, wait } from '../../../lib/model';
-import { GatewayStore, type NewJournalEntry, type StoreOptions } from '../../../lib/store';
+import { type NewJournalEntry, type StoreHealth, wait } from '../../../lib/model';
+import { GatewayStore, type StoreOptions } from '../../../lib/store';
 import { type CapturedEntry, capturedLogger } from '../../support/captured-logger';
 import { ManualClock } from '../../support/manual-clock';
 import { fault, key, other, rawRequest, reading, sensor, storedHistory, TroubledBackend } from './support';

@@ -1,15 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import * as fc from 'fast-check';
-import { type EventId, parseDevEui } from '../../../lib/model';
-import type {
-  DurableBatch,
-  JournalQuery,
-  NewJournalEntry,
-  RecordKind,
-  StorageBackend,
-  StoredRecord,
-} from '../../../lib/store';
+import { type EventId, type JournalQuery, type NewJournalEntry, parseDevEui } from '../../../lib/model';
+import type { DurableBatch, RecordKind, StorageBackend, StoredRecord } from '../../../lib/store';
 import { type BackendUnderTest, batch, devEui } from './storage-conformance';
 
 const other = parseDevEui('0000000000000001');
