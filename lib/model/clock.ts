@@ -32,6 +32,33 @@ export function wait(clock: Clock, delay: number, signal?: AbortSignal): Promise
   });
 }
 
+/**
+ * Waits until work has ended, but not longer than `limit` ms, nor beyond the abort of the signal; the work itself goes on.
+ * @returns whether it ended in that time
+ * @throws as the work does, if it fails in that time
+ */
+export async function endsWithin(
+  clock: Clock,
+  work: Promise<unknown>,
+  limit: number,
+  signal?: AbortSignal,
+): Promise<boolean> {
+  const ended = new AbortController();
+  const wanted = signal === undefined ? ended.signal : AbortSignal.any([ended.signal, signal]);
+  let inTime = false;
+  try {
+    await Promise.race([
+      work.then(() => {
+        inTime = true;
+      }),
+      wait(clock, limit, wanted),
+    ]);
+    return inTime;
+  } finally {
+    ended.abort();
+  }
+}
+
 // setTimeout takes a signed 32-bit delay and fires at once beyond it.
 const LONGEST_TIMEOUT = 2 ** 31 - 1;
 

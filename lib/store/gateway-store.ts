@@ -11,21 +11,20 @@ import {
   type HistoryRequest,
   type Inventory,
   type InventoryChange,
+  type JournalEntry,
+  type JournalQuery,
   type Logger,
   type MetricDefinition,
   type MetricKey,
+  type NewJournalEntry,
   type Reading,
   type SourceId,
   type StoreHealth,
   type Unsubscribe,
-  wait,
 } from '../model';
 import { Acceptance, type AcceptedReading } from './acceptance';
 import {
   type DurableBatch,
-  type JournalEntry,
-  type JournalQuery,
-  type NewJournalEntry,
   type RecordQuery,
   type StorageBackend,
   StorageError,
@@ -33,7 +32,7 @@ import {
   type StoredRecord,
 } from './backend';
 import { Devices } from './devices';
-import { HistoryDoors } from './history-doors';
+import { HistoryDoors, writtenSoon } from './history-doors';
 import { Inventories } from './inventories';
 import { MemoryBackend } from './memory/memory-backend';
 import { MetricDefinitions, type MetricsChange } from './metric-definitions';
@@ -52,8 +51,6 @@ import { type StorageRule, StorageRules } from './storage-rules';
 const OPEN_TIMEOUT = 10_000;
 /** For the last writes at the end, ms; the backend itself has a little more to close. */
 const FLUSH_TIMEOUT = 2_500;
-/** How long a reader waits for what was given before, ms. */
-const READ_FLUSH_TIMEOUT = 1_000;
 
 export interface StoreDependencies {
   readonly clock: Clock;
@@ -336,7 +333,7 @@ export class GatewayStore {
 
   /** Entries of a journal, newest first. @throws StorageError */
   async readJournal(query: JournalQuery): Promise<readonly JournalEntry[]> {
-    await this.#written();
+    await writtenSoon(this.#clock, this.#keeper.written());
     return this.#backend.readJournal(query);
   }
 
@@ -357,14 +354,7 @@ export class GatewayStore {
         'this storage has no backup of its own',
         'Use the tools of the storage, or keep the database in a file.',
       );
-    await this.#written();
+    await writtenSoon(this.#clock, this.#keeper.written());
     return this.#backend.backup(file, signal);
-  }
-
-  /** Settled when what was given before is written, or the disk is too slow for that. */
-  async #written(): Promise<void> {
-    const done = new AbortController();
-    await Promise.race([this.#keeper.written(), wait(this.#clock, READ_FLUSH_TIMEOUT, done.signal)]);
-    done.abort();
   }
 }

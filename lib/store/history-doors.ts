@@ -1,13 +1,13 @@
 import {
   type Clock,
   type EncodedHistoryPage,
+  endsWithin,
   HISTORY_STATUS,
   type HistoryEncoding,
   type HistoryPage,
   type HistoryRequest,
   type HistoryTarget,
   type HistoryValue,
-  wait,
 } from '../model';
 import type { StorageBackend, StoredHistoryRequest } from './backend';
 import { integersOf, originOfFlags, type SampleColumns, SampleFlag, valueAt } from './columns';
@@ -66,20 +66,16 @@ export class HistoryDoors {
     const record = this.#deps.metric(request);
     if (record === undefined) return undefined;
     // Whatever is asked, neighbours of the range matter too: what waits of the metric is written first.
-    if (this.#deps.isWaiting(record.id)) await this.#flush(signal);
+    if (this.#deps.isWaiting(record.id)) await writtenSoon(this.#deps.clock, this.#deps.settled(), signal);
     // Its number may have become another one meanwhile, when the storage was opened.
     const { id: metric, definition, held: latest } = record;
     return { metric, dataType: definition.dataType, request, ...(latest === undefined ? {} : { latest }) };
   }
+}
 
-  /** Waits for what was accepted before, but not for a slow disk. */
-  async #flush(signal: AbortSignal | undefined): Promise<void> {
-    const { clock } = this.#deps;
-    const flushed = new AbortController();
-    const wanted = signal === undefined ? flushed.signal : AbortSignal.any([flushed.signal, signal]);
-    await Promise.race([this.#deps.settled(), wait(clock, FLUSH_TIMEOUT, wanted)]);
-    flushed.abort();
-  }
+/** Waits until what was accepted before is written, but not for a slow disk, nor longer than anybody waits. */
+export async function writtenSoon(clock: Clock, written: Promise<void>, signal?: AbortSignal): Promise<void> {
+  await endsWithin(clock, written, FLUSH_TIMEOUT, signal);
 }
 
 function valuesOf(request: HistoryRequest, columns: SampleColumns, modifiedAt?: Float64Array): HistoryValue[] {

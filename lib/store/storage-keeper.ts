@@ -1,4 +1,4 @@
-import { type Clock, errorText, type Logger, type Timer, wait } from '../model';
+import { type Clock, endsWithin, errorText, type Logger, type Timer } from '../model';
 import type { DurableBatch, StorageBackend, StorageError, StoredState, WriteBatch } from './backend';
 import { DurableCommits } from './durable-commits';
 import type { MetricColumns } from './metric-columns';
@@ -79,12 +79,9 @@ export class StorageKeeper {
   /** Tries to open once; settled when that succeeded or failed, after `timeout` ms at the latest. */
   async open(timeout: number): Promise<void> {
     const { clock, health, file } = this.#deps;
-    const opened = new AbortController();
     this.#kick();
-    await Promise.race([this.#running?.then(() => opened.abort()), wait(clock, timeout, opened.signal)]);
-    if (opened.signal.aborted) return;
-    // Ends the wait; the opening itself goes on and is taken over whenever it succeeds.
-    opened.abort();
+    if (this.#running && (await endsWithin(clock, this.#running, timeout))) return;
+    // The opening goes on and is taken over whenever it succeeds.
     health.degraded(slowError('opening', timeout), file);
   }
 
@@ -140,10 +137,7 @@ export class StorageKeeper {
     const { clock, pending, backend, logger } = this.#deps;
     this.#retryTimer?.cancel();
     this.#retryTimer = undefined;
-    const finished = new AbortController();
-    const flush = this.#isOpen ? this.settled() : Promise.resolve();
-    await Promise.race([flush.then(() => finished.abort()), wait(clock, timeout, finished.signal)]);
-    finished.abort();
+    if (this.#isOpen) await endsWithin(clock, this.settled(), timeout);
     this.#closing.abort();
     for (const timer of [this.#flushTimer, this.#currentsTimer, this.#retryTimer]) timer?.cancel();
     this.#commits.close();

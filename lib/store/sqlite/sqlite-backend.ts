@@ -1,8 +1,13 @@
-import { type Clock, type EncodedHistoryPage, type HistoryEncoding, wait } from '../../model';
 import {
-  type DurableBatch,
+  type Clock,
+  type EncodedHistoryPage,
+  endsWithin,
+  type HistoryEncoding,
   type JournalEntry,
   type JournalQuery,
+} from '../../model';
+import {
+  type DurableBatch,
   type PruneResult,
   type PruneSlice,
   type RecordPruneSlice,
@@ -194,9 +199,7 @@ export class SqliteBackend implements StorageBackend {
 
   /** Does not wait longer for what a thread cannot be kept from finishing, like the check of a large copy. */
   async #withinTimeout(work: Promise<unknown>): Promise<void> {
-    const done = new AbortController();
-    await Promise.race([work.then(() => done.abort()), wait(this.#clock, CLOSE_TIMEOUT, done.signal)]);
-    done.abort();
+    await endsWithin(this.#clock, work, CLOSE_TIMEOUT);
   }
 
   #refuseIfClosed(): void {
