@@ -12,6 +12,7 @@ export * from './log';
 export * from './metric';
 export * from './metric-meaning';
 export * from './metric-names';
+export * from './metric-rules';
 export * from './node-version';
 export * from './password';
 export * from './quality';

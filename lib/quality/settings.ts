@@ -1,19 +1,7 @@
-import {
-  type DevEui,
-  display,
-  type Fault,
-  FaultCollector,
-  InvalidInputError,
-  isBlank,
-  type MetricKey,
-  parseDevEui,
-  parseMetricKey,
-} from '../model';
+import { FaultCollector, isBlank, type MetricRule, parseMetricRules, readNumber } from '../model';
 
 /** How long the values of a metric or device stay fresh. The most specific rule holds; of equal ones the last. */
-export interface ThresholdRule {
-  readonly device: DevEui | '*';
-  readonly metric: MetricKey | '*';
+export interface ThresholdRule extends MetricRule {
   /** ms */
   readonly staleAfter: number;
 }
@@ -46,9 +34,8 @@ const YEAR = 31_536_000;
 const DEFAULTS = { intervals: 3, deadFactor: 10, fallback: 3_600 } as const;
 
 function numberIn(value: unknown, least: number, most: number): number | undefined {
-  if (typeof value !== 'number' && typeof value !== 'string') return undefined;
-  const number = typeof value === 'number' ? value : Number(value.trim().replace(',', '.') || Number.NaN);
-  return number >= least && number <= most ? number : undefined;
+  const number = readNumber(value);
+  return number !== undefined && number >= least && number <= most ? number : undefined;
 }
 
 /**
@@ -89,54 +76,10 @@ export function parseStaleDetectorSettings(
 }
 
 function parseRules(given: unknown, field: string, collector: FaultCollector): ThresholdRule[] {
-  if (isBlank(given)) return [];
-  let list = given;
-  if (typeof given === 'string') {
-    try {
-      list = JSON.parse(given);
-    } catch {
-      // Reported below like everything else that is not a list.
-    }
-  }
-  if (!Array.isArray(list)) {
-    collector.add(
-      field,
-      given,
-      'rules are a list of {device, metric, seconds}',
-      'Enter them in the form of the node, or as JSON.',
-    );
-    return [];
-  }
-  return list.flatMap((rule: unknown, index) => parseRule(rule, `${field}[${index}]`, collector));
-}
-
-function parseRule(rule: unknown, field: string, collector: FaultCollector): ThresholdRule[] {
-  if (typeof rule !== 'object' || rule === null) {
-    collector.add(field, rule, 'a rule is {device, metric, seconds}', 'Correct or remove it.');
-    return [];
-  }
-  const { device, metric, seconds } = rule as { device?: unknown; metric?: unknown; seconds?: unknown };
-  const faultsBefore = collector.faults.length;
-  const devEui = collector.attempt(() => wildcardOr(device, (value) => parseDevEui(value, `${field}.device`)));
-  const key = collector.attempt(() => wildcardOr(metric, (value) => parseMetricKey(value, `${field}.metric`)));
-  const threshold = collector.attempt(() => parseSeconds(seconds, `${field}.seconds`));
-  if (collector.faults.length > faultsBefore || devEui === undefined || key === undefined || threshold === undefined)
-    return [];
-  return [{ device: devEui, metric: key, staleAfter: threshold * 1_000 }];
-}
-
-function wildcardOr<T>(value: unknown, parse: (value: unknown) => T): T | '*' {
-  return isBlank(value) || value === '*' ? '*' : parse(value);
-}
-
-function parseSeconds(value: unknown, field: string): number {
-  const seconds = numberIn(value, 1, YEAR);
-  if (seconds !== undefined) return seconds;
-  const fault: Fault = {
-    field,
-    value: display(value),
-    rule: `it is a number of seconds from 1 to ${YEAR}`,
-    cure: 'Correct or remove the rule.',
-  };
-  throw new InvalidInputError([fault]);
+  return parseMetricRules(collector, field, given, ['seconds'], ({ seconds: value }, at) => {
+    const seconds = numberIn(value, 1, YEAR);
+    if (seconds !== undefined) return { staleAfter: seconds * 1_000 };
+    collector.add(`${at}.seconds`, value, `it is a number of seconds from 1 to ${YEAR}`, 'Correct or remove the rule.');
+    return undefined;
+  });
 }

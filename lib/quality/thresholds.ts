@@ -1,4 +1,4 @@
-import type { DevEui, Device, Inventory, MetricKey } from '../model';
+import { type DevEui, type Device, type Inventory, type MetricKey, MetricRules } from '../model';
 import type { StaleDetectorSettings } from './settings';
 
 /** Tag of a device in ChirpStack that sets its threshold, s. */
@@ -7,22 +7,20 @@ export const STALE_TAG = 'stale_seconds';
 /** Finds the threshold of a metric: rule, device's tag, global setting, profile's uplink interval, fallback. */
 export class Thresholds {
   readonly #settings: StaleDetectorSettings;
-  readonly #rules = new Map<string, number>();
+  readonly #rules = new MetricRules<number>();
 
   constructor(settings: StaleDetectorSettings) {
     this.#settings = settings;
-    for (const { device, metric, staleAfter } of settings.rules) this.#rules.set(`${device}/${metric}`, staleAfter);
+    for (const rule of settings.rules) this.#rules.add(rule, rule.staleAfter);
   }
 
   /** Age from which a value is stale, ms. */
   staleAfter(devEui: DevEui, key: MetricKey, inventory: Inventory): number {
     const device = inventory.devices.get(devEui);
     return (
-      this.#rules.get(`${devEui}/${key}`) ??
-      this.#rules.get(`*/${key}`) ??
-      this.#rules.get(`${devEui}/*`) ??
+      this.#rules.named(devEui, key) ??
       taggedThreshold(device) ??
-      this.#rules.get('*/*') ??
+      this.#rules.everywhere ??
       this.#settings.staleAfter ??
       this.#fromProfile(device, inventory) ??
       this.#settings.fallback

@@ -1,4 +1,4 @@
-import { type Journal, type MetricDefinition, type NewJournalEntry, QUALITY_CODES } from '../model';
+import { type MetricDefinition, type NewJournalEntry, QUALITY_CODES } from '../model';
 import type { InventoryRecord, SeenEvent, StoredMetric, WriteBatch } from './backend';
 import { GAP_FLAGS, SampleColumnsBuilder } from './columns';
 import type { MetricRecord } from './metric-record';

@@ -1,5 +1,5 @@
 import { isAbsolute } from 'node:path';
-import { FaultCollector, isBlank, parseDevEui, parseMetricKey } from '../model';
+import { FaultCollector, isBlank, parseMetricRules, readNumber } from '../model';
 import type { StorageRule } from './storage-rules';
 
 export type BackendKind = 'sqlite' | 'memory';
@@ -113,62 +113,31 @@ function parseMaximumSize(collector: FaultCollector, field: string, given: unkno
 }
 
 function parseRules(collector: FaultCollector, field: string, given: unknown): StorageRule[] {
-  if (isBlank(given)) return [];
-  let list = given;
-  if (typeof given === 'string') {
-    try {
-      list = JSON.parse(given);
-    } catch {
-      // Reported below like everything else that is not a list.
-    }
-  }
-  if (Array.isArray(list))
-    return list.flatMap((rule: unknown, index) => parseRule(collector, `${field}[${index}]`, rule));
-  collector.add(
-    field,
-    given,
-    'rules are a list of {device, metric, retentionDays, deadband}',
-    'Enter them in the form of the node, or as JSON.',
-  );
-  return [];
-}
-
-function parseRule(collector: FaultCollector, field: string, given: unknown): StorageRule[] {
-  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
-    collector.add(field, given, 'a rule is {device, metric, retentionDays, deadband}', 'Correct or remove it.');
-    return [];
-  }
-  const { device, metric, retentionDays, deadband } = given as Partial<Record<keyof StorageRule, unknown>>;
-  const faultsBefore = collector.faults.length;
-  const devEui = collector.attempt(() => wildcardOr(device, (value) => parseDevEui(value, `${field}.device`)));
-  const key = collector.attempt(() => wildcardOr(metric, (value) => parseMetricKey(value, `${field}.metric`)));
-  const days = isBlank(retentionDays)
-    ? undefined
-    : readDays(collector, `${field}.retentionDays`, retentionDays, 'Leave it empty where the rule is not about it.');
-  const band = isBlank(deadband) ? undefined : readNumber(deadband);
-  if (!isBlank(deadband) && !(band !== undefined && band >= 0 && band <= LARGEST_DEADBAND))
-    collector.add(
-      `${field}.deadband`,
-      deadband,
-      'it is a number from 0 (only changes are stored)',
-      'Leave it empty to store every value.',
-    );
-  if (isBlank(retentionDays) && isBlank(deadband))
-    collector.add(
-      field,
-      given,
-      'a rule sets a retention, a dead-band or both',
-      'Fill one of the two in, or remove the rule.',
-    );
-  if (collector.faults.length > faultsBefore || devEui === undefined || key === undefined) return [];
-  return [
-    {
-      device: devEui,
-      metric: key,
+  return parseMetricRules(collector, field, given, ['retentionDays', 'deadband'], (row, at) => {
+    const { retentionDays, deadband } = row;
+    const days = isBlank(retentionDays)
+      ? undefined
+      : readDays(collector, `${at}.retentionDays`, retentionDays, 'Leave it empty where the rule is not about it.');
+    const band = isBlank(deadband) ? undefined : readNumber(deadband);
+    if (!isBlank(deadband) && !(band !== undefined && band >= 0 && band <= LARGEST_DEADBAND))
+      collector.add(
+        `${at}.deadband`,
+        deadband,
+        'it is a number from 0 (only changes are stored)',
+        'Leave it empty to store every value.',
+      );
+    if (isBlank(retentionDays) && isBlank(deadband))
+      collector.add(
+        at,
+        row,
+        'a rule sets a retention, a dead-band or both',
+        'Fill one of the two in, or remove the rule.',
+      );
+    return {
       ...(days === undefined ? {} : { retentionDays: days }),
       ...(band === undefined ? {} : { deadband: band }),
-    },
-  ];
+    };
+  });
 }
 
 function readDays(collector: FaultCollector, field: string, given: unknown, cure: string): number | undefined {
@@ -176,17 +145,4 @@ function readDays(collector: FaultCollector, field: string, given: unknown, cure
   if (days !== undefined && days >= 0 && days <= LONGEST_RETENTION_DAYS) return days;
   collector.add(field, given, `it is a number of days from 0 (without limit) to ${LONGEST_RETENTION_DAYS}`, cure);
   return undefined;
-}
-
-/** A number, or the text of one as people write it, with a comma as well. */
-function readNumber(given: unknown): number | undefined {
-  if (typeof given === 'number') return Number.isNaN(given) ? undefined : given;
-  if (typeof given !== 'string') return undefined;
-  const text = given.trim().replace(',', '.');
-  const number = text === '' ? Number.NaN : Number(text);
-  return Number.isNaN(number) ? undefined : number;
-}
-
-function wildcardOr<T>(value: unknown, parse: (value: unknown) => T): T | '*' {
-  return isBlank(value) || value === '*' ? '*' : parse(value);
 }

@@ -1,9 +1,7 @@
-import type { DevEui, MetricKey } from '../model';
+import { type DevEui, type MetricKey, type MetricRule, MetricRules } from '../model';
 
 /** What is kept of some metrics, and for how long. The most specific rule holds; of equal ones the last. */
-export interface StorageRule {
-  readonly device: DevEui | '*';
-  readonly metric: MetricKey | '*';
+export interface StorageRule extends MetricRule {
   /** 0 = without limit; absent = this rule does not say. */
   readonly retentionDays?: number;
   /**
@@ -21,15 +19,15 @@ export const DAY = 86_400_000;
  */
 export class StorageRules {
   readonly #retentionDays: number;
-  readonly #retentions = new Map<string, number>();
-  readonly #deadbands = new Map<string, number>();
+  readonly #retentions = new MetricRules<number>();
+  readonly #deadbands = new MetricRules<number>();
 
   /** @param retentionDays where no rule says anything else; 0 = without limit */
   constructor(retentionDays: number, rules: readonly StorageRule[] = []) {
     this.#retentionDays = retentionDays;
-    for (const { device, metric, retentionDays: days, deadband } of rules) {
-      if (days !== undefined) this.#retentions.set(`${device}/${metric}`, days);
-      if (deadband !== undefined) this.#deadbands.set(`${device}/${metric}`, deadband);
+    for (const rule of rules) {
+      if (rule.retentionDays !== undefined) this.#retentions.add(rule, rule.retentionDays);
+      if (rule.deadband !== undefined) this.#deadbands.add(rule, rule.deadband);
     }
   }
 
@@ -55,7 +53,6 @@ export class StorageRules {
   }
 }
 
-function mostSpecific(rules: ReadonlyMap<string, number>, devEui: DevEui, key: MetricKey): number | undefined {
-  if (rules.size === 0) return undefined;
-  return rules.get(`${devEui}/${key}`) ?? rules.get(`*/${key}`) ?? rules.get(`${devEui}/*`) ?? rules.get('*/*');
+function mostSpecific(rules: MetricRules<number>, devEui: DevEui, key: MetricKey): number | undefined {
+  return rules.named(devEui, key) ?? rules.everywhere;
 }
