@@ -1,5 +1,5 @@
 import type { Node, NodeAPI } from 'node-red';
-import { errorText, systemClock, wait } from '../../lib/model';
+import { endsWithin, errorText, systemClock } from '../../lib/model';
 
 /** Node-RED abandons a close handler after 15 s; ours are done long before. */
 const CLOSE_DEADLINE = 5_000;
@@ -12,7 +12,7 @@ export function onClose(node: Node, close: (removed: boolean) => Promise<void>):
   let closing: Promise<void> | undefined;
   node.on('close', (removed: boolean, done: () => void) => {
     closing ??= close(removed).catch((error: unknown) => node.error(errorText(error)));
-    void Promise.race([closing, wait(systemClock, CLOSE_DEADLINE)]).then(done);
+    void endsWithin(systemClock, closing, CLOSE_DEADLINE).then(() => done());
   });
 }
 

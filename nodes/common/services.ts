@@ -1,15 +1,9 @@
 /** What the configuration nodes offer to the nodes that name them. */
 import type { Node } from 'node-red';
-import type { HealthMonitor, OutputFolders } from '../../lib/admin';
+import type { HealthMonitor, OutputFolders, ReportedConnection } from '../../lib/admin';
 import type { ChirpstackConnection } from '../../lib/chirpstack';
-import type { AgeCounts, ClientCounts, ConnectionHealth } from '../../lib/model';
+import type { AgeCounts, ClientCounts } from '../../lib/model';
 import type { GatewayStore, StoreSettings } from '../../lib/store';
-
-/** A connection and how it does, as the poller last reported it. */
-export interface ReportedConnection {
-  readonly name: string;
-  readonly health: ConnectionHealth;
-}
 
 /** The gateway's memory: the store, and the last known state of everything that works on it. */
 export interface DatabaseService {
@@ -19,7 +13,7 @@ export interface DatabaseService {
   readonly folders: OutputFolders;
   /** Settled when the store has loaded what it knew; never rejects. */
   readonly opened: Promise<void>;
-  /** By Node-RED id of the chirpstack-connection. */
+  /** As the poller last reported them, by Node-RED id of the chirpstack-connection. */
   readonly connections: Map<string, ReportedConnection>;
   /** Counts of the stale detector, if there is one. */
   freshness: (() => { readonly values: AgeCounts; readonly devices: AgeCounts }) | undefined;
