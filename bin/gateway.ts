@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /** The standalone gateway: checks its settings, prepares the data folder, runs Node-RED with the reference flow. */
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import {
@@ -12,6 +12,7 @@ import {
   faultText,
   InvalidInputError,
   type Logger,
+  packageVersion,
   systemClock,
 } from '../lib/model';
 import {
@@ -38,11 +39,6 @@ import { simulatorAccess } from './simulator-access';
 
 // dist/bin in the package and in a checkout.
 const packageRoot = dirname(dirname(__dirname));
-
-function packageVersion(): string {
-  const { version } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as { version: string };
-  return version;
-}
 
 function defaultDataFolder(): string {
   // Sources are there in a checkout and not in the installed package.

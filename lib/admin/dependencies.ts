@@ -5,7 +5,6 @@ import type {
   ConnectionHealth,
   CurrentValue,
   DevEui,
-  EventId,
   GatewayHealth,
   HistoryPage,
   HistoryRequest,

@@ -10,13 +10,13 @@ import {
   type Logger,
   ORIGINS,
   type Origin,
+  packageVersion,
   type Timer,
   type Unsubscribe,
 } from '../model';
 import type { AdministrationStore, ReportedConnection } from './dependencies';
 import type { ProcessProbe } from './process-probe';
 import { RecentErrors } from './recent-errors';
-import { packageVersion } from './version';
 
 /** ms between two looks. */
 const INTERVAL = 10_000;

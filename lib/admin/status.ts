@@ -1,7 +1,12 @@
 import { z } from 'zod';
-import type { AgeCounts, ConnectionHealth, ServiceLevelReason, StoreHealth } from '../model';
+import {
+  type AgeCounts,
+  type ConnectionHealth,
+  packageVersion,
+  type ServiceLevelReason,
+  type StoreHealth,
+} from '../model';
 import type { AdministrationDependencies, ReportedConnection } from './dependencies';
-import { packageVersion } from './version';
 
 export const statusPayload = z.strictObject({});
 

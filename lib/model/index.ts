@@ -14,6 +14,7 @@ export * from './metric-meaning';
 export * from './metric-names';
 export * from './metric-rules';
 export * from './node-version';
+export * from './package-version';
 export * from './password';
 export * from './quality';
 export * from './reading';

@@ -8,6 +8,7 @@ import {
   errorText,
   type GatewayHealth,
   type Logger,
+  packageVersion,
   type Random,
   type Reading,
   type StoreHealth,
@@ -36,7 +37,6 @@ import { serverOptions, withdrawEndpoints } from './server-options';
 import { Sessions } from './sessions';
 import type { ServerSettings } from './settings';
 import { createServer, createUserManager, type OnLoginRefused, setSessionRoles } from './user-manager';
-import { packageVersion } from './version';
 
 export interface ServerDeps {
   readonly clock: Clock;

@@ -1,14 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { type LogEntry, systemClock } from '../../../lib/model';
+import { type LogEntry, packageVersion, systemClock } from '../../../lib/model';
 import { listenError, PkiFolderError, PortInUseError } from '../../../lib/opcua/errors';
 import { RepeatedEntries } from '../../../lib/opcua/repeated';
 import { harmlessInterval } from '../../../lib/opcua/request-guard';
 import { Slices } from '../../../lib/opcua/slices';
 import { negotiate } from '../../../lib/opcua/transport';
 import { splitInt64 } from '../../../lib/opcua/values';
-import { packageVersion } from '../../../lib/opcua/version';
 import { ManualClock } from '../../support/manual-clock';
 
 test('a repeated entry is written once and then counted', async () => {
