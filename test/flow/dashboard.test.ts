@@ -12,7 +12,7 @@ describe('the dashboard', () => {
   let browser: Browser;
   before(async () => {
     [gateway, browser] = await Promise.all([
-      bootGateway({ environment: { SIMULATOR_PERIOD_SECONDS: '2' } }),
+      bootGateway({ environment: { SIMULATOR_PERIOD_SECONDS: '2', HISTORY_MAX_MB: '50' } }),
       launchBrowser(),
     ]);
   });
@@ -41,7 +41,7 @@ describe('the dashboard', () => {
     assert.match(tiles, /OPC UA ● listening \d+ clients .*opc\.tcp:/);
     assert.match(tiles, /Store ● healthy .*samples wait/);
     await page.waitForFunction(() =>
-      /MB, history of 7 days/.test(document.querySelector('.lorua-tiles')?.textContent ?? ''),
+      /MB of 50 MB, history of 7 days/.test(document.querySelector('.lorua-tiles')?.textContent ?? ''),
     );
     assert.match(tiles, /Values ● \d+ fresh/);
     assert.equal((await page.$$(ROWS)).length, 50);
