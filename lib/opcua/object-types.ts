@@ -149,7 +149,7 @@ export interface ObjectTypes extends HealthTypes {
 /** What adds the variables of a type; the factory for nodes knows how. */
 export type AddMembers = (type: UAObjectType, members: Readonly<Record<string, VariableSpecification>>) => void;
 
-/** Makes the types. Their order gives the node ids, so new ones go to the end. */
+/** Makes the types. Their names are their node ids. */
 export function createObjectTypes(model: Namespace | INamespace, addMembers: AddMembers): ObjectTypes {
   const make = (browseName: string, description: string, subtypeOf = 'BaseObjectType'): UAObjectType =>
     model.addObjectType({ browseName, description, subtypeOf, nodeId: `s=${browseName}` });

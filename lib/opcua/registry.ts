@@ -65,7 +65,7 @@ export class ServerRegistry {
           event: 'kept',
           reason: 'redeploy',
           message: 'OPC UA server goes on with its sessions',
-          count: known.server.clients().sessions,
+          count: known.server.clientCounts().sessions,
         });
         return this.#lease(key, known, true, deps.clock);
       }

@@ -34,7 +34,7 @@ import { RepeatedEntries } from './repeated';
 import { guardRequest } from './request-guard';
 import { grantRights } from './roles';
 import { serverOptions, withdrawEndpoints } from './server-options';
-import { Sessions } from './sessions';
+import { monitoredItemsOf, Sessions } from './sessions';
 import type { ServerSettings } from './settings';
 import { createServer, createUserManager, type OnLoginRefused, setSessionRoles } from './user-manager';
 
@@ -178,12 +178,7 @@ export class GatewayServer {
       sessions: sessions.length,
       channels: this.#running?.server.currentChannelCount ?? 0,
       subscriptions: engine?.currentSubscriptionCount ?? 0,
-      monitoredItems: sessions.reduce(
-        (sum, session) =>
-          sum +
-          session.publishEngine.subscriptions.reduce((items, { monitoredItemCount }) => items + monitoredItemCount, 0),
-        0,
-      ),
+      monitoredItems: sessions.reduce((sum, session) => sum + monitoredItemsOf(session), 0),
     };
   }
 

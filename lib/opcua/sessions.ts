@@ -72,14 +72,18 @@ export class Sessions {
   }
 
   #summary(session: Session): SessionSummary {
-    const { subscriptions } = session.publishEngine;
     return {
       id: idOf(session),
       ...this.#clients.describe(session),
-      subscriptions: subscriptions.length,
-      monitoredItems: subscriptions.reduce((sum, { monitoredItemCount }) => sum + monitoredItemCount, 0),
+      subscriptions: session.publishEngine.subscriptions.length,
+      monitoredItems: monitoredItemsOf(session),
     };
   }
+}
+
+/** How many monitored items a session has in all of its subscriptions. */
+export function monitoredItemsOf({ publishEngine }: Session): number {
+  return publishEngine.subscriptions.reduce((sum, { monitoredItemCount }) => sum + monitoredItemCount, 0);
 }
 
 function idOf({ nodeId }: Session): string {

@@ -81,7 +81,7 @@ const init = (RED: NodeAPI): void => {
       status.show(
         'green',
         'dot',
-        RED._('opcua-gateway-server.status.listening', { port: server.port, sessions: server.clients().sessions }),
+        RED._('opcua-gateway-server.status.listening', { port: server.port, sessions: server.clientCounts().sessions }),
       );
 
     const serve = (server: GatewayServer): void => {
