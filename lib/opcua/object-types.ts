@@ -58,7 +58,7 @@ export const GATEWAY = {
   version: { name: 'Version', type: 'String', description: 'Version of Lorua' },
   startTime: { name: 'StartTime', type: 'DateTime', description: 'When the OPC UA server started' },
   sessions: { name: 'Sessions', type: 'UInt32', description: 'OPC UA sessions that are open' },
-  uptime: { name: 'Uptime', type: 'UInt32', unit: UNITS.second, description: 'Since when the program runs' },
+  uptime: { name: 'Uptime', type: 'UInt32', unit: UNITS.second, description: 'How long the program has been running' },
   serviceLevel: {
     name: 'ServiceLevel',
     type: 'Byte',
