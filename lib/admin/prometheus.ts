@@ -2,11 +2,11 @@
 import {
   type AgeCounts,
   CONNECTION_ERROR_KINDS,
+  CONNECTION_STATES,
   type ConnectionReport,
-  type ConnectionState,
   type GatewayHealth,
   SERVICE_LEVEL_REASONS,
-  type StoreState,
+  STORE_STATES,
 } from '../model';
 
 export const PROMETHEUS_CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
@@ -20,9 +20,6 @@ interface Family {
   readonly help: string;
   readonly samples: readonly Sample[];
 }
-
-const CONNECTION_STATES: readonly ConnectionState[] = ['connecting', 'connected', 'disconnected', 'unauthenticated'];
-const STORE_STATES: readonly StoreState[] = ['opening', 'healthy', 'degraded', 'closed'];
 
 /**
  * All metrics, in base units (seconds, bytes). What is not known has no sample. Label values are the users' own words:

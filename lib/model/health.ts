@@ -2,14 +2,17 @@
 import type { Origin } from './reading';
 import type { ServiceLevelReason } from './service-level';
 
-export type ConnectionState =
+/** Never reorder: OPC UA shows the place of a state as its number. */
+export const CONNECTION_STATES = [
   /** not yet tried, or trying for the first time */
-  | 'connecting'
-  | 'connected'
+  'connecting',
+  'connected',
   /** no answer: network, address, certificate, server down */
-  | 'disconnected'
+  'disconnected',
   /** answers, but refuses the API token */
-  | 'unauthenticated';
+  'unauthenticated',
+] as const;
+export type ConnectionState = (typeof CONNECTION_STATES)[number];
 
 /** What went wrong with a call or stream, coarse enough to be counted by monitoring for years. */
 export const CONNECTION_ERROR_KINDS = [
@@ -59,13 +62,15 @@ export interface ConnectionHealth {
   readonly uplinks: number;
 }
 
-/** How the store is doing. */
-export type StoreState =
-  | 'opening'
-  | 'healthy'
+/** How the store is doing. Never reorder: OPC UA shows the place of a state as its number. */
+export const STORE_STATES = [
+  'opening',
+  'healthy',
   /** writes fail or lag; live values go on, samples wait in memory */
-  | 'degraded'
-  | 'closed';
+  'degraded',
+  'closed',
+] as const;
+export type StoreState = (typeof STORE_STATES)[number];
 
 export interface StoreHealth {
   readonly state: StoreState;

@@ -2,18 +2,20 @@
 import type { UAObject } from 'node-opcua';
 import {
   CONNECTION_ERROR_KINDS,
+  CONNECTION_STATES,
   type ConnectionErrors,
   type ConnectionHealth,
   type ConnectionReport,
   type EventLoopDelay,
   type GatewayHealth,
   judgeService,
+  STORE_STATES,
   type StoreHealth,
 } from '../model';
 import { CLIENTS, DEVICES, ERRORS, PROCESS } from './health-types';
 import type { LiveVariable } from './live-variable';
 import type { NodeFactory, VariableSpecification } from './node-factory';
-import { CONNECTION, CONNECTION_STATES, GATEWAY, STORE, STORE_STATES } from './object-types';
+import { CONNECTION, GATEWAY, STORE } from './object-types';
 import type { PlainValue } from './values';
 
 export { SERVICE_LEVELS } from '../model';

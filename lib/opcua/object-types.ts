@@ -76,8 +76,6 @@ export const GATEWAY = {
   },
 } as const satisfies Record<string, VariableSpecification>;
 
-export const CONNECTION_STATES = ['connecting', 'connected', 'disconnected', 'unauthenticated'] as const;
-
 export const CONNECTION = {
   state: {
     name: 'ConnectionState',
@@ -102,8 +100,6 @@ export const CONNECTION = {
   recentErrorCount: { name: 'RecentErrorCount', type: 'UInt32', description: 'Errors of the last hour' },
   uplinks: { name: 'Uplinks', type: 'UInt64', description: 'Uplinks received since start, replayed ones included' },
 } as const satisfies Record<string, VariableSpecification>;
-
-export const STORE_STATES = ['opening', 'healthy', 'degraded', 'closed'] as const;
 
 export const STORE = {
   state: {
