@@ -120,6 +120,7 @@ export class InventorySync {
       applications: found.applications,
       profiles: new Map([...profiles].filter(([id]) => used.has(id))),
       devices,
+      gateways: new Map(),
     };
     const notice = noticeOf(inventory, found, listed);
     return { inventory, failures, ...(notice === undefined ? {} : { notice }) };

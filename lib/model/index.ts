@@ -20,3 +20,4 @@ export * from './quality';
 export * from './reading';
 export * from './service-level';
 export * from './units';
+export * from './users';

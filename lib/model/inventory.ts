@@ -1,5 +1,5 @@
 /** What ChirpStack knows of a site: applications, device profiles, devices. */
-import type { ApplicationId, DevEui, DeviceProfileId, SourceId, TenantId } from './identifiers';
+import type { ApplicationId, DevEui, DeviceProfileId, GatewayEui, SourceId, TenantId } from './identifiers';
 import type { MeasurementKind } from './metric';
 import type { DeviceClass, DeviceReference } from './reading';
 
@@ -49,14 +49,38 @@ export interface Device {
   readonly status?: DeviceStatus;
 }
 
+export const GATEWAY_STATES = ['never-seen', 'online', 'offline'] as const;
+/** As ChirpStack judges it by the gateway's statistics. */
+export type GatewayState = (typeof GATEWAY_STATES)[number];
+
+/** A LoRaWAN gateway: the radio that hears devices (not this program). */
+export interface RadioGateway {
+  readonly gatewayId: GatewayEui;
+  readonly tenantId: TenantId;
+  readonly name: string;
+  readonly description: string;
+  readonly state: GatewayState;
+  /** When it last sent statistics, ms UTC. */
+  readonly lastSeenAt?: number;
+  /** WGS 84, degrees and m; absent where nobody gave a place. */
+  readonly location?: { readonly latitude: number; readonly longitude: number; readonly altitude: number };
+}
+
 /** A complete picture of one source at one instant. */
 export interface Inventory {
   readonly applications: ReadonlyMap<ApplicationId, Application>;
   readonly profiles: ReadonlyMap<DeviceProfileId, DeviceProfile>;
   readonly devices: ReadonlyMap<DevEui, Device>;
+  /** Empty where the API key may not see them. */
+  readonly gateways: ReadonlyMap<GatewayEui, RadioGateway>;
 }
 
-export const EMPTY_INVENTORY: Inventory = { applications: new Map(), profiles: new Map(), devices: new Map() };
+export const EMPTY_INVENTORY: Inventory = {
+  applications: new Map(),
+  profiles: new Map(),
+  devices: new Map(),
+  gateways: new Map(),
+};
 
 /** What differs between two pictures of a source. `changed` holds the new state. */
 export interface InventoryChange {
@@ -66,6 +90,8 @@ export interface InventoryChange {
   readonly profiles: Difference<DeviceProfile, DeviceProfileId>;
   /** `lastSeenAt` alone is not a change: it moves with every uplink. */
   readonly devices: Difference<Device, DevEui>;
+  /** As with devices, `lastSeenAt` alone is not a change. */
+  readonly gateways: Difference<RadioGateway, GatewayEui>;
 }
 
 export interface Difference<Item, Id> {
@@ -100,7 +126,8 @@ function canonical(value: unknown): string {
 
 const sameContent = (a: unknown, b: unknown): boolean => a === b || canonical(a) === canonical(b);
 
-function sameDevice(a: Device, b: Device): boolean {
+/** When something was last seen moves all the time. */
+function sameButSeen<Item extends { readonly lastSeenAt?: number }>(a: Item, b: Item): boolean {
   const { lastSeenAt: _seenA, ...restA } = a;
   const { lastSeenAt: _seenB, ...restB } = b;
   return sameContent(restA, restB);
@@ -113,13 +140,14 @@ export function compareInventories(source: SourceId, before: Inventory, after: I
     inventory: after,
     applications: difference(before.applications, after.applications, sameContent),
     profiles: difference(before.profiles, after.profiles, sameContent),
-    devices: difference(before.devices, after.devices, sameDevice),
+    devices: difference(before.devices, after.devices, sameButSeen),
+    gateways: difference(before.gateways, after.gateways, sameButSeen),
   };
 }
 
 /** Whether a comparison found nothing. */
 export function isUnchanged(change: InventoryChange): boolean {
-  return [change.applications, change.profiles, change.devices].every(
+  return [change.applications, change.profiles, change.devices, change.gateways].every(
     (part) => part.added.length + part.changed.length + part.removed.length === 0,
   );
 }

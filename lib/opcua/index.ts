@@ -15,7 +15,6 @@ export { SERVICE_LEVELS } from './gateway-nodes';
 export type { HistorySource, MetricsChange, ModelSource } from './model-source';
 export { GATEWAY_NAMESPACE, MODEL_NAMESPACE } from './object-types';
 export { type ServerLease, ServerRegistry, serverRegistry } from './registry';
-export { ROLES, type Role } from './roles';
 export { type ClientSummary, GatewayServer, type ServerDeps } from './server';
 export type { SessionSummary, Sessions } from './sessions';
 export {

@@ -88,6 +88,7 @@ export class MergedSources {
       applications: merge(({ applications }) => applications),
       profiles: merge(({ profiles }) => profiles),
       devices: merge(({ devices }) => devices),
+      gateways: merge(({ gateways }) => gateways),
     };
   }
 

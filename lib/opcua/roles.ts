@@ -3,11 +3,9 @@
  * Part 5 §6.3.13), not per node: a hundred thousand nodes cost nothing.
  */
 import type { AddressSpace, NodeId, RolePermissionTypeOptions } from 'node-opcua';
+import type { Role } from '../model';
 import type { Library } from './library';
 import { GATEWAY_NAMESPACE, MODEL_NAMESPACE } from './object-types';
-
-export const ROLES = ['Observer', 'Operator', 'Engineer', 'SecurityAdmin'] as const;
-export type Role = (typeof ROLES)[number];
 
 /** Every session has the rights of Anonymous, every one with a login also those of AuthenticatedUser. */
 type Grantee = Role | 'Anonymous' | 'AuthenticatedUser';

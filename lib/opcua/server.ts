@@ -1,5 +1,5 @@
 /** The OPC UA server of the gateway: its life, its security, and what is put into it. */
-import type { AddressSpace, OPCUAServer, OPCUAServerOptions, ServerSession } from 'node-opcua';
+import type { OPCUAServer } from 'node-opcua';
 import {
   type ClientCounts,
   type Clock,
@@ -8,35 +8,23 @@ import {
   errorText,
   type GatewayHealth,
   type Logger,
-  packageVersion,
   type Random,
   type Reading,
   type StoreHealth,
   type Unsubscribe,
 } from '../model';
-import { Authenticator } from './authentication';
-import { Certificates } from './certificates';
-import { type ClientEvent, ClientWatch, type ConnectedClient } from './client-events';
+import type { Certificates } from './certificates';
+import type { ClientEvent, ConnectedClient } from './client-events';
 import { endpointText, isWeak } from './endpoints';
 import { listenError } from './errors';
-import { GatewayNodes } from './gateway-nodes';
-import { publishCapabilities } from './history/capabilities';
-import { continuationKey } from './history/continuation-key';
-import { HistoryService } from './history/service';
-import { Identities } from './identities';
-import { InformationModel } from './information-model';
-import { type Library, loadLibrary } from './library';
+import { loadLibrary } from './library';
 import { captureLibraryLog } from './library-log';
 import type { ModelSource } from './model-source';
-import { NodeFactory } from './node-factory';
+import { openServer, type Running } from './opening';
 import { openPki, type Pki } from './pki';
 import { RepeatedEntries } from './repeated';
-import { guardRequest } from './request-guard';
-import { grantRights } from './roles';
-import { serverOptions, withdrawEndpoints } from './server-options';
-import { monitoredItemsOf, Sessions } from './sessions';
+import { monitoredItemsOf, type Sessions } from './sessions';
 import type { ServerSettings } from './settings';
-import { createServer, createUserManager, type OnLoginRefused, setSessionRoles } from './user-manager';
 
 export interface ServerDeps {
   readonly clock: Clock;
@@ -50,20 +38,6 @@ export interface ClientSummary extends ClientCounts {
 
 /** How long clients are told that the server goes down before it does, ms. */
 const SHUTDOWN_NOTICE = 1_000;
-
-/** Everything that exists while the server runs. */
-interface Running {
-  readonly library: Library;
-  readonly server: OPCUAServer;
-  readonly pki: Pki;
-  readonly model: InformationModel;
-  readonly gateway: GatewayNodes;
-  readonly clients: ClientWatch;
-  readonly sessions: Sessions;
-  readonly certificates: Certificates;
-  readonly history: HistoryService;
-  readonly releaseLog: () => void;
-}
 
 export class GatewayServer {
   readonly settings: ServerSettings;
@@ -200,8 +174,17 @@ export class GatewayServer {
     let server: OPCUAServer | undefined;
     try {
       pki = await openPki(library, this.settings, this.#logger);
-      this.#running = await this.#open(library, pki, releaseLog, (made) => {
-        server = made;
+      this.#running = await openServer({
+        library,
+        pki,
+        settings: this.settings,
+        clock: this.#clock,
+        logger: this.#logger,
+        repeated: this.#repeated,
+        releaseLog,
+        onMade: (made) => {
+          server = made;
+        },
       });
     } catch (error) {
       await this.#giveUp(server, pki);
@@ -212,95 +195,6 @@ export class GatewayServer {
     for (const [source, entry] of this.#sources) entry.detach = model.attach(source);
     for (const listener of this.#listeners.keys()) this.#listeners.set(listener, clients.on(listener));
     this.#announce(this.#clock.monotonic() - begun);
-  }
-
-  async #open(
-    library: Library,
-    pki: Pki,
-    releaseLog: () => void,
-    onMade: (server: OPCUAServer) => void,
-  ): Promise<Running> {
-    const { settings } = this;
-    const authenticator = new Authenticator(settings.users, { clock: this.#clock });
-    const identities = new Identities(library, settings.users);
-    let clients: ClientWatch | undefined;
-    const onRefused: OnLoginRefused = (session, user, reason) => clients?.loginRefused(session, user, reason);
-    const options: OPCUAServerOptions = {
-      ...serverOptions(library, settings, pki, packageVersion()),
-      userManager: createUserManager(library, authenticator, identities, onRefused),
-    };
-    const server = createServer(library, options, identities, onRefused);
-    onMade(server);
-    server.on('create_session', (session: ServerSession) => setSessionRoles(library, server, session, identities));
-    await server.initialize();
-    const { addressSpace } = server.engine;
-    if (addressSpace === null) throw new Error('the OPC UA library made no address space');
-    withdrawEndpoints(library, server, settings.endpoints);
-
-    const factory = new NodeFactory(library, addressSpace, this.#clock);
-    grantRights(library, addressSpace, settings.allowAnonymous);
-    const gateway = new GatewayNodes(factory, packageVersion());
-    const model = new InformationModel({
-      factory,
-      clock: this.#clock,
-      logger: this.#logger,
-      repeated: this.#repeated,
-      removedNodesKept: settings.removedNodesKept,
-    });
-    const history = await this.#serveHistory(library, server, addressSpace, pki, factory, model);
-    const { Variant, DataType } = library;
-    addressSpace.rootFolder.objects.server.serviceLevel.bindVariable(
-      { get: () => new Variant({ dataType: DataType.Byte, value: gateway.serviceLevel }) },
-      true,
-    );
-    server.on('request', (request: unknown) =>
-      guardRequest(library, request, {
-        isPushed: (index) => factory.isPushed(index),
-        samplingRewrite: settings.samplingRewrite,
-        findItem: (subscriptionId, itemId) => {
-          const item = server.engine.findSubscription(subscriptionId)?.getMonitoredItem(itemId);
-          const namespace = item?.node?.nodeId.namespace;
-          return item && namespace !== undefined ? { namespace, attribute: item.itemToMonitor.attributeId } : undefined;
-        },
-      }),
-    );
-    clients = new ClientWatch(
-      { library, server, pki, identities, clock: this.#clock, logger: this.#logger, repeated: this.#repeated },
-      (count) => gateway.setSessions(count),
-    );
-    const sessions = new Sessions(library, server, clients);
-    const certificates = new Certificates(pki, this.#clock, (store, thumbprint) =>
-      sessions.endThoseOf(store, thumbprint),
-    );
-    await certificates.trimRejected();
-    await server.start();
-    return { library, server, pki, model, gateway, clients, sessions, certificates, history, releaseLog };
-  }
-
-  /** Answers HistoryRead in place of the library, which asks node by node and cannot see a request as a whole. */
-  async #serveHistory(
-    library: Library,
-    server: OPCUAServer,
-    addressSpace: AddressSpace,
-    pki: Pki,
-    factory: NodeFactory,
-    model: InformationModel,
-  ): Promise<HistoryService> {
-    const history = new HistoryService({
-      library,
-      addressSpace,
-      clock: this.#clock,
-      logger: this.#logger,
-      repeated: this.#repeated,
-      key: await continuationKey(pki.folder),
-      maxValuesPerNode: this.settings.maxHistoryValuesPerNode,
-      metric: ({ namespace, value }) =>
-        factory.isPushed(namespace) && typeof value === 'string' ? model.metric(value) : undefined,
-      source: (target) => model.history(target),
-    });
-    server.engine.historyRead = (context, request) => history.read(context, request);
-    publishCapabilities(library, server, this.settings.maxHistoryValuesPerNode);
-    return history;
   }
 
   #announce(duration: number): void {

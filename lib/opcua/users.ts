@@ -1,6 +1,5 @@
 /** Users of the OPC UA server, as settings name them. */
-import { type FaultCollector, REDACTED } from '../model';
-import { ROLES, type Role } from './roles';
+import { type FaultCollector, REDACTED, ROLES, type Role } from '../model';
 
 export interface ServerUser {
   readonly name: string;

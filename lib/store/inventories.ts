@@ -9,6 +9,7 @@ import {
   type Inventory,
   type InventoryChange,
   isUnchanged,
+  type RadioGateway,
   type SourceId,
   type Unsubscribe,
 } from '../model';
@@ -18,6 +19,7 @@ interface MutableInventory {
   readonly applications: Map<Application['id'], Application>;
   readonly profiles: Map<DeviceProfile['id'], DeviceProfile>;
   readonly devices: Map<DevEui, Device>;
+  readonly gateways: Map<RadioGateway['gatewayId'], RadioGateway>;
 }
 
 /** What each source knows of its site, and all of it together. */
@@ -88,6 +90,7 @@ export class Inventories {
         applications: new Map(),
         profiles: new Map(),
         devices: new Map(),
+        gateways: new Map(),
       };
       restored.set(record.source, inventory);
       if (!restoreRecord(inventory, record)) damaged.push(record);
@@ -159,5 +162,6 @@ function merge(inventories: readonly Inventory[]): Inventory {
     applications: new Map(reversed.flatMap(({ applications }) => [...applications])),
     profiles: new Map(reversed.flatMap(({ profiles }) => [...profiles])),
     devices: new Map(reversed.flatMap(({ devices }) => [...devices])),
+    gateways: new Map(reversed.flatMap(({ gateways }) => [...gateways])),
   };
 }

@@ -1,12 +1,11 @@
 import { isAbsolute, join } from 'node:path';
 import type { Node, NodeAPI, NodeDef, NodeMessageInFlow } from 'node-red';
 import { deviceEventFromMessage, healthFromMessage, parseReadingMessage } from '../../lib/messages';
-import { errorText, faultText, systemClock, type Timer } from '../../lib/model';
+import { errorText, faultText, ROLES, systemClock, type Timer } from '../../lib/model';
 import {
   type GatewayServer,
   PortInUseError,
   parseServerSettings,
-  ROLES,
   type ServerLease,
   serverRegistry,
 } from '../../lib/opcua';

@@ -41,6 +41,7 @@ export function metricOf(number: number): MetricDefinition {
 export function inventoryOf(metrics: number): Inventory {
   const devEuis = Array.from({ length: Math.ceil(metrics / METRICS_PER_DEVICE) }, (_, device) => devEuiOf(device));
   return {
+    gateways: new Map(),
     applications: new Map([[applicationId, { id: applicationId, tenantId, name: 'Hall', description: '' }]]),
     profiles: new Map([[profileId, { id: profileId, name: 'Probe', uplinkInterval: 1, measurements: {}, tags: {} }]]),
     devices: new Map(

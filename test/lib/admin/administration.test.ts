@@ -48,6 +48,7 @@ const device = (n: number, name: string, part: Partial<Device> = {}): [Device['d
   },
 ];
 const inventory: Inventory = {
+  gateways: new Map(),
   applications: new Map([
     [farm, { id: farm, tenantId, name: 'Farm', description: '' }],
     [plant, { id: plant, tenantId, name: 'plant', description: '' }],

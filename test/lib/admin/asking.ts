@@ -117,6 +117,7 @@ export class Asking {
         [profileId, { id: profileId, name: 'Probe', uplinkInterval: 600, measurements: {}, tags: {} }],
       ]),
       devices: new Map(devices),
+      gateways: new Map(),
     });
   }
 

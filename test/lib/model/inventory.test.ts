@@ -46,6 +46,7 @@ const inventory = (devices: readonly Device[], profiles: readonly DeviceProfile[
   ]),
   profiles: new Map(profiles.map((one) => [one.id, one])),
   devices: new Map(devices.map((one) => [one.devEui, one])),
+  gateways: new Map(),
 });
 
 describe('comparing inventories', () => {

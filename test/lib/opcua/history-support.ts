@@ -36,6 +36,7 @@ export async function openStore(devices = 1, clock: Clock = systemClock): Promis
   const list = Array.from({ length: devices }, (_, index) => deviceOf(index + 1));
   store.inventory.replace(parseSourceId('connection'), {
     applications: new Map(),
+    gateways: new Map(),
     profiles: new Map([[PROFILE, { id: PROFILE, name: 'TH-1', uplinkInterval: 60, measurements: {}, tags: {} }]]),
     devices: new Map(list.map((device) => [device.devEui, { ...device, applicationId: APPLICATION }])),
   });

@@ -18,6 +18,7 @@ import {
   type DeviceProfile,
   type DeviceProfileId,
   Emitter,
+  type GatewayEui,
   type Inventory,
   type MetricDefinition,
   type MetricKey,
@@ -26,6 +27,7 @@ import {
   parseDeviceProfileId,
   parseMetricKey,
   parseTenantId,
+  type RadioGateway,
   type Reading,
   silentLogger,
   systemClock,
@@ -104,13 +106,19 @@ export class TestSource implements ModelSource {
     [PROFILE, { id: PROFILE, name: 'TH-1', uplinkInterval: 60, measurements: {}, tags: {} }],
   ]);
   readonly devices = new Map<DevEui, Device>();
+  readonly gateways = new Map<GatewayEui, RadioGateway>();
   readonly definitions = new Map<string, MetricDefinition>();
   readonly values = new Map<string, CurrentValue>();
   readonly #inventory = new Emitter<void>(() => undefined);
   readonly #metrics = new Emitter<MetricsChange>(() => undefined);
 
   inventory(): Inventory {
-    return { applications: new Map(this.applications), profiles: this.profiles, devices: new Map(this.devices) };
+    return {
+      applications: new Map(this.applications),
+      profiles: this.profiles,
+      devices: new Map(this.devices),
+      gateways: new Map(this.gateways),
+    };
   }
   onInventory(listener: () => void): () => void {
     return this.#inventory.on(listener);

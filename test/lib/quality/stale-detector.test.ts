@@ -32,6 +32,7 @@ const source = parseSourceId('connection');
 function inventoryOf(devices: Partial<Device>[], uplinkInterval = 600): Inventory {
   return {
     applications: new Map(),
+    gateways: new Map(),
     profiles: new Map([[profileId, { id: profileId, name: 'Probe', uplinkInterval, measurements: {}, tags: {} }]]),
     devices: new Map(
       devices.map((device): [DevEui, Device] => [

@@ -53,6 +53,7 @@ export function inventoryOf(
   };
   return {
     applications: new Map([[applicationId, application]]),
+    gateways: new Map(),
     profiles: new Map([[profileId, { id: profileId, name: 'Probe', uplinkInterval: 600, measurements, tags: {} }]]),
     devices: new Map(
       devEuis.map((devEui, index) => [

@@ -1,0 +1,136 @@
+/** Puts a server together: security, address space, history and what watches over clients; then it listens. */
+import type { AddressSpace, OPCUAServer, OPCUAServerOptions, ServerSession } from 'node-opcua';
+import { type Clock, type Logger, packageVersion } from '../model';
+import { Authenticator } from './authentication';
+import { Certificates } from './certificates';
+import { ClientWatch } from './client-events';
+import { GatewayNodes } from './gateway-nodes';
+import { publishCapabilities } from './history/capabilities';
+import { continuationKey } from './history/continuation-key';
+import { HistoryService } from './history/service';
+import { Identities } from './identities';
+import { InformationModel } from './information-model';
+import type { Library } from './library';
+import { NodeFactory } from './node-factory';
+import type { Pki } from './pki';
+import type { RepeatedEntries } from './repeated';
+import { guardRequest } from './request-guard';
+import { grantRights } from './roles';
+import { serverOptions, withdrawEndpoints } from './server-options';
+import { Sessions } from './sessions';
+import type { ServerSettings } from './settings';
+import { createServer, createUserManager, type OnLoginRefused, setSessionRoles } from './user-manager';
+
+/** Everything that exists while a server runs. */
+export interface Running {
+  readonly library: Library;
+  readonly server: OPCUAServer;
+  readonly pki: Pki;
+  readonly model: InformationModel;
+  readonly gateway: GatewayNodes;
+  readonly clients: ClientWatch;
+  readonly sessions: Sessions;
+  readonly certificates: Certificates;
+  readonly history: HistoryService;
+  readonly releaseLog: () => void;
+}
+
+export interface Opening {
+  readonly library: Library;
+  readonly pki: Pki;
+  readonly settings: ServerSettings;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly repeated: RepeatedEntries;
+  readonly releaseLog: () => void;
+  /** Told as soon as there is something to be taken down after a failure. */
+  readonly onMade: (server: OPCUAServer) => void;
+}
+
+/** @throws any error of the library; what was made until then is the caller's to take down */
+export async function openServer(opening: Opening): Promise<Running> {
+  const { library, pki, settings, clock, logger, repeated, releaseLog } = opening;
+  const authenticator = new Authenticator(settings.users, { clock });
+  const identities = new Identities(library, settings.users);
+  let clients: ClientWatch | undefined;
+  const onRefused: OnLoginRefused = (session, user, reason) => clients?.loginRefused(session, user, reason);
+  const options: OPCUAServerOptions = {
+    ...serverOptions(library, settings, pki, packageVersion()),
+    userManager: createUserManager(library, authenticator, identities, onRefused),
+  };
+  const server = createServer(library, options, identities, onRefused);
+  opening.onMade(server);
+  server.on('create_session', (session: ServerSession) => setSessionRoles(library, server, session, identities));
+  await server.initialize();
+  const { addressSpace } = server.engine;
+  if (addressSpace === null) throw new Error('the OPC UA library made no address space');
+  withdrawEndpoints(library, server, settings.endpoints);
+
+  const factory = new NodeFactory(library, addressSpace, clock);
+  grantRights(library, addressSpace, settings.allowAnonymous);
+  const gateway = new GatewayNodes(factory, packageVersion());
+  const model = new InformationModel({
+    factory,
+    clock,
+    logger,
+    repeated,
+    removedNodesKept: settings.removedNodesKept,
+  });
+  const history = await serveHistory(opening, server, addressSpace, factory, model);
+  showServiceLevel(library, addressSpace, gateway);
+  guardRequests(opening, server, factory);
+  clients = new ClientWatch({ library, server, pki, identities, clock, logger, repeated }, (count) =>
+    gateway.setSessions(count),
+  );
+  const sessions = new Sessions(library, server, clients);
+  const certificates = new Certificates(pki, clock, (store, thumbprint) => sessions.endThoseOf(store, thumbprint));
+  await certificates.trimRejected();
+  await server.start();
+  return { library, server, pki, model, gateway, clients, sessions, certificates, history, releaseLog };
+}
+
+/** Answers HistoryRead in place of the library, which asks node by node and cannot see a request as a whole. */
+async function serveHistory(
+  { library, pki, settings, clock, logger, repeated }: Opening,
+  server: OPCUAServer,
+  addressSpace: AddressSpace,
+  factory: NodeFactory,
+  model: InformationModel,
+): Promise<HistoryService> {
+  const history = new HistoryService({
+    library,
+    addressSpace,
+    clock,
+    logger,
+    repeated,
+    key: await continuationKey(pki.folder),
+    maxValuesPerNode: settings.maxHistoryValuesPerNode,
+    metric: ({ namespace, value }) =>
+      factory.isPushed(namespace) && typeof value === 'string' ? model.metric(value) : undefined,
+    source: (target) => model.history(target),
+  });
+  server.engine.historyRead = (context, request) => history.read(context, request);
+  publishCapabilities(library, server, settings.maxHistoryValuesPerNode);
+  return history;
+}
+
+function showServiceLevel({ Variant, DataType }: Library, addressSpace: AddressSpace, gateway: GatewayNodes): void {
+  addressSpace.rootFolder.objects.server.serviceLevel.bindVariable(
+    { get: () => new Variant({ dataType: DataType.Byte, value: gateway.serviceLevel }) },
+    true,
+  );
+}
+
+function guardRequests({ library, settings }: Opening, server: OPCUAServer, factory: NodeFactory): void {
+  server.on('request', (request: unknown) =>
+    guardRequest(library, request, {
+      isPushed: (index) => factory.isPushed(index),
+      samplingRewrite: settings.samplingRewrite,
+      findItem: (subscriptionId, itemId) => {
+        const item = server.engine.findSubscription(subscriptionId)?.getMonitoredItem(itemId);
+        const namespace = item?.node?.nodeId.namespace;
+        return item && namespace !== undefined ? { namespace, attribute: item.itemToMonitor.attributeId } : undefined;
+      },
+    }),
+  );
+}
