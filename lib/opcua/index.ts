@@ -1,3 +1,4 @@
+export type { AdvertisedHost } from './advertised-hosts';
 export { type CertificateStore, type CertificateSummary, type Certificates } from './certificates';
 export type { ClientEvent, ConnectedClient } from './client-events';
 export {
@@ -12,19 +13,20 @@ export {
 } from './endpoints';
 export { PkiFolderError, PortInUseError } from './errors';
 export { SERVICE_LEVELS } from './gateway-nodes';
+export { LIMIT_RANGES, type LimitRange, type ServerLimits } from './limits';
 export type { HistorySource, MetricsChange, ModelSource } from './model-source';
 export { GATEWAY_NAMESPACE, MODEL_NAMESPACE } from './object-types';
 export { type ServerLease, ServerRegistry, serverRegistry } from './registry';
 export { type ClientSummary, GatewayServer, type ServerDeps } from './server';
 export type { SessionSummary, Sessions } from './sessions';
 export {
-  type AdvertisedHost,
   defaultApplicationUri,
   parseServerSettings,
   SERVER_DEFAULTS,
-  type ServerLimits,
   type ServerSettings,
   type SettingNames,
+  SOURCE_TIMES,
+  type SourceTime,
   settingsDigest,
 } from './settings';
 export type { ServerUser } from './users';

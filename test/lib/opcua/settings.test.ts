@@ -3,7 +3,15 @@ import { hostname } from 'node:os';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { InvalidInputError } from '../../../lib/model';
-import { DEFAULT_ENDPOINTS, endpointText, isWeak, parseServerSettings, settingsDigest } from '../../../lib/opcua';
+import {
+  DEFAULT_ENDPOINTS,
+  endpointText,
+  isWeak,
+  LIMIT_RANGES,
+  parseServerSettings,
+  type ServerLimits,
+  settingsDigest,
+} from '../../../lib/opcua';
 
 const PKI = '/var/lib/lorua/pki';
 
@@ -90,6 +98,27 @@ test('users are Observers unless roles are given, and may do without a password'
     users.map(({ roles }) => roles),
     [['Observer'], ['Operator', 'Engineer'], ['Observer']],
   );
+});
+
+test('each limit has a default within its range and refuses what is beyond it', () => {
+  const defaults = parseServerSettings({ pkiFolder: PKI });
+  for (const key of Object.keys(LIMIT_RANGES) as (keyof ServerLimits)[]) {
+    const { fallback, maximum } = LIMIT_RANGES[key];
+    assert.equal(defaults[key], fallback, key);
+    assert.equal(faultsOf({ pkiFolder: PKI, [key]: maximum + 1 })[0]?.field, key);
+    assert.equal(faultsOf({ pkiFolder: PKI, [key]: -1 })[0]?.field, key);
+  }
+  assert.equal(parseServerSettings({ pkiFolder: PKI, maxSessions: 10 }).maxConnectionsPerEndpoint, 35);
+  assert.equal(faultsOf({ pkiFolder: PKI, maxSessions: 10, maxConnectionsPerEndpoint: 10 }).length, 1);
+});
+
+test('source times are true unless heartbeats are asked for', () => {
+  const { sourceTime, heartbeatSeconds } = parseServerSettings({ pkiFolder: PKI });
+  assert.deepEqual({ sourceTime, heartbeatSeconds }, { sourceTime: 'true', heartbeatSeconds: 60 });
+  const other = parseServerSettings({ pkiFolder: PKI, sourceTime: ' Heartbeat', heartbeatSeconds: '10' });
+  assert.deepEqual([other.sourceTime, other.heartbeatSeconds], ['heartbeat', 10]);
+  assert.equal(faultsOf({ pkiFolder: PKI, sourceTime: 'now' })[0]?.field, 'sourceTime');
+  assert.equal(faultsOf({ pkiFolder: PKI, heartbeatSeconds: 0 })[0]?.field, 'heartbeatSeconds');
 });
 
 test('all faults are told at once, and no password', () => {
