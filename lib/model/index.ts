@@ -9,6 +9,7 @@ export * from './identifiers';
 export * from './inventory';
 export * from './journal';
 export * from './log';
+export * from './login-throttle';
 export * from './metric';
 export * from './metric-meaning';
 export * from './metric-names';

@@ -1,30 +1,16 @@
 /** Certificates in the stores of a server, and the acts of trust on them. They hold at once, without a restart. */
-import { createHash, X509Certificate } from 'node:crypto';
+import { X509Certificate } from 'node:crypto';
 import { readdir, readFile, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Clock, display, InvalidInputError } from '../model';
+import type { CertificateLife } from './certificate-life';
+import {
+  CERTIFICATE_STORES,
+  type CertificateStore,
+  type CertificateSummary,
+  summaryOfCertificate,
+} from './certificate-summary';
 import type { Pki } from './pki';
-
-export const CERTIFICATE_STORES = ['applications', 'users'] as const;
-/** Of client programs, which open channels; of people, who log in. */
-export type CertificateStore = (typeof CERTIFICATE_STORES)[number];
-
-export interface CertificateSummary {
-  readonly store: CertificateStore;
-  /** `issuer`: of an authority that completes chains, not trusted by itself. */
-  readonly state: 'own' | 'trusted' | 'rejected' | 'issuer';
-  /** SHA-1 of the DER form, 40 lower-case hex digits; names the certificate in all acts. */
-  readonly thumbprint: string;
-  /** Distinguished names, e.g. `CN=SCADA, O=Plant`. */
-  readonly subject: string;
-  readonly issuer: string;
-  /** Application URI of a program (Part 6 §6.2.2), where it names one. */
-  readonly applicationUri?: string;
-  /** ms UTC. */
-  readonly validFrom: number;
-  readonly validTo: number;
-  readonly validity: 'valid' | 'expired' | 'not-yet-valid';
-}
 
 /** A certificate lost its trust: whoever came in with it must go. */
 export type OnDistrusted = (store: CertificateStore, thumbprint: string) => void;
@@ -38,35 +24,38 @@ interface Found extends CertificateSummary {
   readonly der: Buffer;
 }
 
-function thumbprintOf({ fingerprint }: X509Certificate): string {
-  return fingerprint.replaceAll(':', '').toLowerCase();
-}
-
-/** SHA-1 of the first certificate of a chain, as files in the PKI folder are named. */
-export function thumbprintOfDer(chain: Buffer): string {
-  try {
-    return thumbprintOf(new X509Certificate(chain));
-  } catch {
-    return createHash('sha1').update(chain).digest('hex');
-  }
-}
-
 export class Certificates {
   readonly #pki: Pki;
   readonly #clock: Clock;
+  readonly #life: CertificateLife;
   readonly #onDistrusted: OnDistrusted;
   /** One act after the other. */
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(pki: Pki, clock: Clock, onDistrusted: OnDistrusted) {
+  constructor(pki: Pki, clock: Clock, life: CertificateLife, onDistrusted: OnDistrusted) {
     this.#pki = pki;
     this.#clock = clock;
+    this.#life = life;
     this.#onDistrusted = onDistrusted;
   }
 
-  /** All that are in the stores; files that are no certificates are left out. */
+  /** The certificate of this server; `undefined` while its file cannot be read. */
+  get own(): CertificateSummary | undefined {
+    return this.#life.summary;
+  }
+
+  /**
+   * Renews the certificate of this server, without a restart. Clients must trust the new one before they connect again.
+   * @throws InvalidInputError if somebody else made the certificate
+   */
+  renew(): Promise<CertificateSummary> {
+    return this.#inTurn(() => this.#life.renew());
+  }
+
+  /** All that are in the stores, those of this server first; files that are no certificates are left out. */
   async list(): Promise<readonly CertificateSummary[]> {
-    return (await this.#all()).map(summaryOf);
+    const all = (await this.#all()).map(summaryOf);
+    return [...all.filter(({ state }) => state === 'own'), ...all.filter(({ state }) => state !== 'own')];
   }
 
   /**
@@ -159,30 +148,16 @@ export class Certificates {
       const file = join(folder, name);
       try {
         const certificate = new X509Certificate(await readFile(file));
-        found.push({ ...this.#summary(store, state, certificate), file, der: certificate.raw });
+        found.push({
+          ...summaryOfCertificate(certificate, store, state, this.#clock.now()),
+          file,
+          der: certificate.raw,
+        });
       } catch {
         // Just moved, or no certificate.
       }
     }
     return found;
-  }
-
-  #summary(store: CertificateStore, state: Found['state'], certificate: X509Certificate): CertificateSummary {
-    const validFrom = Date.parse(certificate.validFrom);
-    const validTo = Date.parse(certificate.validTo);
-    const now = this.#clock.now();
-    const uri = /(?:^|, )URI:([^,]+)/.exec(certificate.subjectAltName ?? '')?.[1];
-    return {
-      store,
-      state,
-      thumbprint: thumbprintOf(certificate),
-      subject: oneLine(certificate.subject),
-      issuer: oneLine(certificate.issuer),
-      ...(uri === undefined ? {} : { applicationUri: uri }),
-      validFrom,
-      validTo,
-      validity: now > validTo ? 'expired' : now < validFrom ? 'not-yet-valid' : 'valid',
-    };
   }
 
   /** The certificate where it counts most, and all files of it in that store. */
@@ -248,10 +223,6 @@ function notFor({ state, thumbprint }: Found, act: string): InvalidInputError {
           : 'Authorities complete chains; put one into trusted/certs to trust all that it issues.',
     },
   ]);
-}
-
-function oneLine(name: string | undefined): string {
-  return (name ?? '').replaceAll('\n', ', ');
 }
 
 async function certificateFiles(folder: string): Promise<string[]> {

@@ -3,7 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ServerSecureChannelLayer as Channel, OPCUAServer } from 'node-opcua';
 import { type Clock, Emitter, errorText, type LogEntry, type Logger, type Unsubscribe } from '../model';
-import { thumbprintOfDer } from './certificates';
+import { thumbprintOfDer } from './certificate-summary';
 import type { Identities } from './identities';
 import type { Library } from './library';
 import type { Pki } from './pki';
@@ -18,7 +18,13 @@ export interface ClientEvent {
     | 'login-refused'
     | 'certificate-refused'
     | 'connection-refused'
-    | 'channel-failed';
+    | 'channel-failed'
+    /** A client wrote an attribute, or tried to. */
+    | 'written'
+    /** A client called a method, or tried to. */
+    | 'called'
+    /** The certificate of the server itself ends soon, or has ended. */
+    | 'certificate-expires';
   /** ms UTC */
   readonly time: number;
   /** Remote IP address. */
@@ -36,6 +42,18 @@ export interface ClientEvent {
   /** SHA-1 thumbprint of a refused certificate, and the file it lies in. */
   readonly thumbprint?: string;
   readonly file?: string;
+  /** Node id of what was written, or of the object whose method was called. */
+  readonly node?: string;
+  /** Name of the attribute that was written, e.g. `Value`. */
+  readonly attribute?: string;
+  /** Node id of the method that was called. */
+  readonly method?: string;
+  /** What was written, or the arguments of the call, as text of at most 256 characters; absent where it may be secret. */
+  readonly value?: string;
+  /** Status code of the answer, e.g. `BadUserAccessDenied`. */
+  readonly status?: string;
+  /** When the certificate ends, ms UTC. */
+  readonly validTo?: number;
 }
 
 export interface ConnectedClient {

@@ -1,9 +1,9 @@
 /** From what a client logs in with to a user and the user's roles. */
 import { X509Certificate } from 'node:crypto';
 import type { NodeId, UserIdentityToken } from 'node-opcua';
+import type { Accounts } from './accounts';
 import type { Library } from './library';
 import { roleIds } from './roles';
-import type { ServerUser } from './users';
 
 export const ANONYMOUS_USER = 'anonymous';
 
@@ -22,11 +22,11 @@ export function commonNameOf(chain: Buffer): string | undefined {
 
 export class Identities {
   readonly #library: Library;
-  readonly #users: ReadonlyMap<string, ServerUser>;
+  readonly #accounts: Accounts;
 
-  constructor(library: Library, users: readonly ServerUser[]) {
+  constructor(library: Library, accounts: Accounts) {
     this.#library = library;
-    this.#users = new Map(users.map((user) => [user.name, user]));
+    this.#accounts = accounts;
   }
 
   /** Name of the user that a token stands for: `anonymous` without login; empty where a certificate names nobody. */
@@ -38,7 +38,12 @@ export class Identities {
   }
 
   isUser(name: string): boolean {
-    return this.#users.has(name);
+    return this.#accounts.find(name) !== undefined;
+  }
+
+  /** Grows when anybody's roles may have changed. */
+  get revision(): number {
+    return this.#accounts.revision;
   }
 
   /** Roles of the user that a token stands for. */
@@ -51,6 +56,6 @@ export class Identities {
 
   /** Whoever is no user has no role but that of having logged in. */
   rolesOfUser(name: string): NodeId[] {
-    return roleIds(this.#library, this.#users.get(name)?.roles ?? []);
+    return roleIds(this.#library, this.#accounts.find(name)?.roles ?? []);
   }
 }

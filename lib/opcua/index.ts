@@ -1,5 +1,7 @@
+export type { UserSource } from './accounts';
 export type { AdvertisedHost } from './advertised-hosts';
-export { type CertificateStore, type CertificateSummary, type Certificates } from './certificates';
+export { CERTIFICATE_STORES, type CertificateStore, type CertificateSummary } from './certificate-summary';
+export type { Certificates } from './certificates';
 export type { ClientEvent, ConnectedClient } from './client-events';
 export {
   DEFAULT_ENDPOINTS,

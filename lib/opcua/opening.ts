@@ -1,7 +1,9 @@
 /** Puts a server together: security, address space, history and what watches over clients; then it listens. */
 import type { AddressSpace, OPCUAServer, OPCUAServerOptions, ServerSession } from 'node-opcua';
 import { type Clock, type Logger, packageVersion } from '../model';
+import type { Accounts } from './accounts';
 import { Authenticator } from './authentication';
+import { CertificateLife } from './certificate-life';
 import { Certificates } from './certificates';
 import { ClientWatch } from './client-events';
 import { GatewayNodes } from './gateway-nodes';
@@ -39,6 +41,7 @@ export interface Opening {
   readonly library: Library;
   readonly pki: Pki;
   readonly settings: ServerSettings;
+  readonly accounts: Accounts;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly repeated: RepeatedEntries;
@@ -49,9 +52,9 @@ export interface Opening {
 
 /** @throws any error of the library; what was made until then is the caller's to take down */
 export async function openServer(opening: Opening): Promise<Running> {
-  const { library, pki, settings, clock, logger, repeated, releaseLog } = opening;
-  const authenticator = new Authenticator(settings.users, { clock });
-  const identities = new Identities(library, settings.users);
+  const { library, pki, settings, accounts, clock, logger, repeated, releaseLog } = opening;
+  const authenticator = new Authenticator(accounts, { clock });
+  const identities = new Identities(library, accounts);
   let clients: ClientWatch | undefined;
   const onRefused: OnLoginRefused = (session, user, reason) => clients?.loginRefused(session, user, reason);
   const options: OPCUAServerOptions = {
@@ -83,7 +86,12 @@ export async function openServer(opening: Opening): Promise<Running> {
     gateway.setSessions(count),
   );
   const sessions = new Sessions(library, server, clients);
-  const certificates = new Certificates(pki, clock, (store, thumbprint) => sessions.endThoseOf(store, thumbprint));
+  accounts.onLessened((names) => sessions.endThoseOfUsers(names));
+  const life = new CertificateLife({ library, server, pki, settings, clock, logger });
+  await life.look();
+  const certificates = new Certificates(pki, clock, life, (store, thumbprint) =>
+    sessions.endThoseOf(store, thumbprint),
+  );
   await certificates.trimRejected();
   await server.start();
   return { library, server, pki, model, gateway, clients, sessions, certificates, history, releaseLog };

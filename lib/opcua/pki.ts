@@ -4,12 +4,12 @@
  */
 import { X509Certificate } from 'node:crypto';
 import { access, chmod, constants, mkdir, readdir, readFile } from 'node:fs/promises';
-import { isIP, isIPv4, isIPv6 } from 'node:net';
-import { hostname, networkInterfaces } from 'node:os';
+import { isIP, isIPv6 } from 'node:net';
 import { join } from 'node:path';
-import { errorText, type Logger } from '../model';
+import { type Clock, errorText, type Logger } from '../model';
 import { PkiFolderError } from './errors';
 import type { Library } from './library';
+import { makeOwnCertificate, requestedHosts } from './own-certificate';
 import type { ServerSettings } from './settings';
 
 type CertificateManager = InstanceType<Library['OPCUACertificateManager']>;
@@ -20,29 +20,6 @@ export interface Pki {
   readonly certificateFile: string;
   readonly folder: string;
   dispose(): Promise<void>;
-}
-
-const VALIDITY_DAYS = 3_650;
-
-/** What the certificate must name (Part 4 §6.1.3): every name and address a client may use. */
-export function certificateHosts(settings: ServerSettings): { dns: string[]; ip: string[] } {
-  const dns = new Set(['localhost', hostname().toLowerCase()]);
-  const ip = new Set(['127.0.0.1']);
-  for (const addresses of Object.values(networkInterfaces()))
-    for (const { address, family } of addresses ?? []) if (family === 'IPv4') ip.add(address);
-  for (const host of requestedHosts(settings)) {
-    if (isIPv4(host)) ip.add(host);
-    // The library writes IPv4 addresses only; a client that uses an IPv6 address must accept another name.
-    else if (!isIPv6(host)) dns.add(host.toLowerCase());
-  }
-  return { dns: [...dns].sort(), ip: [...ip].sort() };
-}
-
-function requestedHosts(settings: ServerSettings): string[] {
-  return [
-    ...settings.advertisedHosts.map(({ host }) => host),
-    ...(settings.host === undefined || /^[0:.]+$/.test(settings.host) ? [] : [settings.host]),
-  ];
 }
 
 /** Private to the user that runs the program; what others may need (the certificate) is public by protocol. */
@@ -78,7 +55,7 @@ async function inspectCertificate(file: string, settings: ServerSettings, logger
  * Opens the folder, making what is missing: key, self-signed certificate, trust lists.
  * @throws PkiFolderError
  */
-export async function openPki(library: Library, settings: ServerSettings, logger: Logger): Promise<Pki> {
+export async function openPki(library: Library, settings: ServerSettings, clock: Clock, logger: Logger): Promise<Pki> {
   const folder = settings.pkiFolder;
   try {
     await mkdir(folder, { recursive: true, mode: 0o700 });
@@ -106,20 +83,11 @@ export async function openPki(library: Library, settings: ServerSettings, logger
         () => true,
       )
     ) {
-      const { dns, ip } = certificateHosts(settings);
-      await server.createSelfSignedCertificate({
-        applicationUri: settings.applicationUri,
-        dns,
-        ip,
-        subject: library.makeSubject(settings.applicationName, hostname()),
-        startDate: new Date(),
-        validity: VALIDITY_DAYS,
-        outputFile: certificateFile,
-      });
+      const { subjectAltName } = await makeOwnCertificate(library, server, certificateFile, settings, clock);
       logger.info({
         operation: 'certificate',
         event: 'created',
-        message: `made a self-signed certificate for ${[...dns, ...ip].join(', ')}`,
+        message: `made a self-signed certificate for ${subjectAltName ?? ''}`,
         file: certificateFile,
       });
     } else

@@ -13,6 +13,8 @@ import {
   type StoreHealth,
   type Unsubscribe,
 } from '../model';
+import { Accounts, type UserSource } from './accounts';
+import type { CertificateSummary } from './certificate-summary';
 import type { Certificates } from './certificates';
 import type { ClientEvent, ConnectedClient } from './client-events';
 import { endpointText, isWeak } from './endpoints';
@@ -44,6 +46,7 @@ export class GatewayServer {
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #repeated: RepeatedEntries;
+  readonly #accounts: Accounts;
   readonly #sources = new Map<ModelSource, { detach: Unsubscribe | undefined }>();
   readonly #listeners = new Map<(event: ClientEvent) => void, Unsubscribe | undefined>();
   #running: Running | undefined;
@@ -55,6 +58,14 @@ export class GatewayServer {
     this.#clock = deps.clock;
     this.#logger = deps.logger;
     this.#repeated = new RepeatedEntries(deps.clock);
+    this.#accounts = new Accounts(settings.users, (error) =>
+      deps.logger.error({
+        operation: 'authenticate',
+        event: 'failed',
+        reason: 'internal',
+        message: `sessions of a user who may do less now could not be ended: ${errorText(error)}`,
+      }),
+    );
   }
 
   /**
@@ -102,6 +113,16 @@ export class GatewayServer {
     };
   }
 
+  /**
+   * Lets in the users of a source, besides those of the settings, and follows its changes until the returned function
+   * is called; a source attached before is given up. Sessions of a user who is removed, disabled, gets another
+   * password or loses a role end at once. The users stay after that, so that another source (after a redeploy) can go
+   * on with them. May be called before {@link start}.
+   */
+  attachUsers(source: UserSource): Unsubscribe {
+    return this.#accounts.attach(source);
+  }
+
   /** Resolves when the address space shows all that its sources have told. */
   async settled(): Promise<void> {
     await this.#running?.model.settled();
@@ -134,6 +155,11 @@ export class GatewayServer {
   /** Whom the server trusts; `undefined` while it does not run. */
   get certificates(): Certificates | undefined {
     return this.#running?.certificates;
+  }
+
+  /** The certificate by which clients know this server; `undefined` while it does not run. */
+  get ownCertificate(): CertificateSummary | undefined {
+    return this.#running?.certificates.own;
   }
 
   /** Who is connected; `undefined` while the server does not run. */
@@ -173,11 +199,12 @@ export class GatewayServer {
     let pki: Pki | undefined;
     let server: OPCUAServer | undefined;
     try {
-      pki = await openPki(library, this.settings, this.#logger);
+      pki = await openPki(library, this.settings, this.#clock, this.#logger);
       this.#running = await openServer({
         library,
         pki,
         settings: this.settings,
+        accounts: this.#accounts,
         clock: this.#clock,
         logger: this.#logger,
         repeated: this.#repeated,
@@ -218,8 +245,8 @@ export class GatewayServer {
       warn(`OPC UA offers endpoints that do not protect: ${weak.join(', ')}`, 'Remove them once no client needs them.');
     if (settings.allowAnonymous)
       warn('OPC UA lets clients in without a login', 'Turn anonymous access off and give each client a user.');
-    if (settings.users.length === 0 && !settings.allowAnonymous)
-      warn('OPC UA has no users: only clients with a trusted user certificate can log in', 'Add a user.');
+    if (this.#accounts.size === 0 && !settings.allowAnonymous)
+      warn('OPC UA has no users yet: nobody can log in', 'Add a user.');
   }
 
   async #giveUp(server: OPCUAServer | undefined, pki: Pki | undefined): Promise<void> {
@@ -238,6 +265,7 @@ export class GatewayServer {
     const running = this.#running;
     this.#running = undefined;
     this.#repeated.flush();
+    this.#accounts.close();
     if (running === undefined) return;
     const { server, pki, model, history, releaseLog } = running;
     for (const entry of this.#sources.values()) {

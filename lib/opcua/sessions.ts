@@ -1,7 +1,7 @@
 /** Sessions that are open, and ending them. */
 import type { OPCUAServer } from 'node-opcua';
 import { display, InvalidInputError } from '../model';
-import { type CertificateStore, thumbprintOfDer } from './certificates';
+import { type CertificateStore, thumbprintOfDer } from './certificate-summary';
 import type { ClientWatch, ConnectedClient } from './client-events';
 import type { Library } from './library';
 
@@ -64,6 +64,17 @@ export class Sessions {
       if (!certificate || thumbprintOfDer(certificate) !== thumbprint) continue;
       this.#end(session);
       if (store === 'applications') channel?.close();
+    }
+  }
+
+  /** Ends the sessions of users, however they logged in. */
+  endThoseOfUsers(names: ReadonlySet<string>): void {
+    for (const session of this.#server.engine.getSessions()) {
+      const { userIdentityToken } = session;
+      const { UserNameIdentityToken, X509IdentityToken } = this.#library;
+      const isLogin =
+        userIdentityToken instanceof UserNameIdentityToken || userIdentityToken instanceof X509IdentityToken;
+      if (isLogin && names.has(this.#clients.describe(session).user)) this.#end(session);
     }
   }
 

@@ -7,11 +7,12 @@ import type {
   UAUserManagerBase,
   UserIdentityToken,
 } from 'node-opcua';
-import type { AuthenticationResult, Authenticator } from './authentication';
+import type { LoginResult } from '../model';
+import type { Authenticator } from './authentication';
 import type { Identities } from './identities';
 import type { Library } from './library';
 
-export type LoginRefusal = Exclude<AuthenticationResult, 'accepted'> | 'untrusted-certificate';
+export type LoginRefusal = Exclude<LoginResult, 'accepted'> | 'untrusted-certificate';
 export type OnLoginRefused = (session: ServerSession, user: string, reason: LoginRefusal) => void;
 
 export function createUserManager(
@@ -73,6 +74,7 @@ export function setSessionRoles(
     #token: UserIdentityToken | undefined;
     #roles: NodeId[] = [];
     #name = '';
+    #revision = -1;
 
     override getUserName(): string {
       this.#read();
@@ -87,11 +89,12 @@ export function setSessionRoles(
     ): RoleContext {
       return new RoleContext({ ...optionsOf(this), requestHeader });
     }
-    /** A session may log in anew as somebody else. */
+    /** A session may log in anew as somebody else, and a user may be given other roles. */
     #read(): void {
       const token = session.userIdentityToken;
-      if (token === this.#token) return;
+      if (token === this.#token && identities.revision === this.#revision) return;
       this.#token = token;
+      this.#revision = identities.revision;
       this.#roles = token === undefined ? [] : identities.rolesOf(token);
       this.#name = token === undefined ? '' : identities.nameOf(token);
     }

@@ -3,7 +3,7 @@
  * every cause, and cheap for those who are already in.
  */
 import { createHmac, randomBytes } from 'node:crypto';
-import { type Clock, hashPassword, type Logger, verifyPassword } from '../model';
+import { type Clock, hashPassword, type Logger, type LoginPolicy, LoginThrottle, verifyPassword } from '../model';
 
 export interface Account {
   readonly name: string;
@@ -11,41 +11,30 @@ export interface Account {
   readonly hash: string;
 }
 
-/** Wrong passwords that cost nothing but the time to check them. */
-const FREE_ATTEMPTS = 5;
-/** ms for which name and address are refused after that; doubles with each further failure. */
-const FIRST_LOCK = 10_000;
-const LONGEST_LOCK = 15 * 60_000;
-/** Failures are forgotten after so many ms. */
-const MEMORY = 60 * 60_000;
-/** Addresses and accepted headers remembered at most. */
+/** No limit per address: behind a proxy, everybody has the same. */
+const POLICY: LoginPolicy = {
+  freePerUser: 5,
+  firstDelay: 10_000,
+  longestDelay: 15 * 60_000,
+  memory: 60 * 60_000,
+};
+const MAXIMUM_WAITING = 50;
+/** Accepted headers remembered at most. */
 const MAXIMUM_REMEMBERED = 10_000;
-/** Checks at the same time and waiting: each takes a core for a tenth of a second and 32 MiB. */
-const MAXIMUM_CHECKS = 2;
-const MAXIMUM_QUEUE = 50;
-
-interface Failures {
-  count: number;
-  lockedUntil: number;
-  last: number;
-}
 
 export class Login {
   readonly #accounts: ReadonlyMap<string, Account>;
-  readonly #clock: Clock;
+  readonly #throttle: LoginThrottle;
   readonly #logger: Logger;
-  readonly #failures = new Map<string, Failures>();
   /** Keyed hashes of headers that were accepted: the password itself is not kept. */
   readonly #accepted = new Map<string, string>();
   readonly #key = randomBytes(32);
   /** Checked for names that nobody has, so that they take as long as others. */
   readonly #decoy: Promise<string>;
-  #running = 0;
-  readonly #queue: (() => void)[] = [];
 
   constructor(accounts: readonly Account[], deps: { clock: Clock; logger: Logger }) {
     this.#accounts = new Map(accounts.map((account) => [account.name, account]));
-    this.#clock = deps.clock;
+    this.#throttle = new LoginThrottle(deps.clock, POLICY, MAXIMUM_WAITING);
     this.#logger = deps.logger;
     this.#decoy = hashPassword(randomBytes(16).toString('base64url'));
   }
@@ -59,23 +48,13 @@ export class Login {
    * @param address of the client, for throttling and the log
    */
   async check(name: string, password: string, address: string): Promise<boolean> {
-    const place = `${address}\n${name}`;
-    const failures = this.#failures.get(place);
-    if (failures !== undefined && failures.lockedUntil > this.#clock.monotonic()) {
-      this.#report('locked-out', name, address);
-      return false;
-    }
     const account = this.#accounts.get(name);
-    const right = await this.#limited(async () => verifyPassword(password, account?.hash ?? (await this.#decoy)));
-    // Too many checks at once say nothing about this one.
-    if (right === undefined) return false;
-    if (right && account !== undefined) {
-      this.#failures.delete(place);
-      return true;
-    }
-    this.#remember(place, failures);
-    this.#report('wrong-credentials', name, address);
-    return false;
+    const result = await this.#throttle.attempt(name, address, {
+      verify: async () =>
+        (await verifyPassword(password, account?.hash ?? (await this.#decoy))) && account !== undefined,
+    });
+    if (result !== 'accepted') this.#report(result, name, address);
+    return result === 'accepted';
   }
 
   /**
@@ -94,15 +73,6 @@ export class Login {
     return credentials.name;
   }
 
-  #remember(place: string, before: Failures | undefined): void {
-    const now = this.#clock.monotonic();
-    const count = before !== undefined && now - before.last < MEMORY ? before.count + 1 : 1;
-    const excess = count - FREE_ATTEMPTS;
-    const lock = excess < 0 ? 0 : Math.min(FIRST_LOCK * 2 ** Math.min(excess, 20), LONGEST_LOCK);
-    trim(this.#failures);
-    this.#failures.set(place, { count, lockedUntil: now + lock, last: now });
-  }
-
   #report(reason: 'locked-out' | 'wrong-credentials', name: string, address: string): void {
     this.#logger.warn({
       operation: 'login',
@@ -116,20 +86,6 @@ export class Login {
           ? 'Wait up to 15 minutes, or restart the gateway.'
           : 'Use the name and password of the administrator; a new password can be set with GATEWAY_PASSWORD.',
     });
-  }
-
-  async #limited<T>(check: () => Promise<T>): Promise<T | undefined> {
-    if (this.#running >= MAXIMUM_CHECKS) {
-      if (this.#queue.length >= MAXIMUM_QUEUE) return undefined;
-      await new Promise<void>((resolve) => this.#queue.push(resolve));
-    }
-    this.#running += 1;
-    try {
-      return await check();
-    } finally {
-      this.#running -= 1;
-      this.#queue.shift()?.();
-    }
   }
 }
 

@@ -1,11 +1,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { hashPassword } from '../../../lib/model';
-import { Authenticator } from '../../../lib/opcua/authentication';
+import { Authenticator, type Logins } from '../../../lib/opcua/authentication';
 import { ManualClock } from '../../support/manual-clock';
 
 const CHEAP = { N: 2 ** 4, r: 1, p: 1 };
 const HERE = '192.0.2.1';
+type User = { readonly name: string; readonly password?: string };
+
+function loginsOf(users: readonly User[]): Logins {
+  return { find: (wanted) => users.find(({ name }) => name === wanted) };
+}
+
 const decoy = hashPassword('nobody has this', CHEAP);
 
 test('clear and hashed passwords are verified', async () => {
@@ -13,7 +19,7 @@ test('clear and hashed passwords are verified', async () => {
     { name: 'ann', password: 'clear' },
     { name: 'bob', password: await hashPassword('hashed', CHEAP) },
   ];
-  const authenticator = new Authenticator(users, { clock: new ManualClock(), decoy });
+  const authenticator = new Authenticator(loginsOf(users), { clock: new ManualClock(), decoy });
   assert.equal(await authenticator.authenticate('ann', 'clear', HERE), 'accepted');
   assert.equal(await authenticator.authenticate('bob', 'hashed', HERE), 'accepted');
   assert.equal(await authenticator.authenticate('bob', 'hashed', HERE), 'accepted', 'also from what is remembered');
@@ -25,7 +31,7 @@ test('clear and hashed passwords are verified', async () => {
 
 test('repeated failures lock out user and address, longer each time, and the right password too', async () => {
   const clock = new ManualClock();
-  const authenticator = new Authenticator([{ name: 'ann', password: 'right' }], { clock, decoy });
+  const authenticator = new Authenticator(loginsOf([{ name: 'ann', password: 'right' }]), { clock, decoy });
   const attempt = (password: string, address = HERE): Promise<string> =>
     authenticator.authenticate('ann', password, address);
   for (let i = 0; i < 3; i++) assert.equal(await attempt('wrong'), 'wrong-credentials');
@@ -43,7 +49,7 @@ test('repeated failures lock out user and address, longer each time, and the rig
 
 test('failures are forgotten after half an hour', async () => {
   const clock = new ManualClock();
-  const authenticator = new Authenticator([], { clock, decoy });
+  const authenticator = new Authenticator(loginsOf([]), { clock, decoy });
   for (let i = 0; i < 2; i++) await authenticator.authenticate('ann', 'wrong', HERE);
   await clock.advance(31 * 60_000);
   await authenticator.authenticate('ann', 'wrong', HERE);
@@ -52,13 +58,13 @@ test('failures are forgotten after half an hour', async () => {
 
 test('an address that tries many names is locked out as a whole', async () => {
   const clock = new ManualClock();
-  const authenticator = new Authenticator([{ name: 'ann', password: 'right' }], { clock, decoy });
+  const authenticator = new Authenticator(loginsOf([{ name: 'ann', password: 'right' }]), { clock, decoy });
   for (let i = 0; i < 20; i++) await authenticator.authenticate(`user ${i}`, 'wrong', HERE);
   assert.equal(await authenticator.authenticate('ann', 'right', HERE), 'locked-out');
 });
 
 test('many attempts at once are checked one after the other, and a flood is refused', async () => {
-  const authenticator = new Authenticator([{ name: 'bob', password: await hashPassword('hashed', CHEAP) }], {
+  const authenticator = new Authenticator(loginsOf([{ name: 'bob', password: await hashPassword('hashed', CHEAP) }]), {
     clock: new ManualClock(),
     decoy,
   });
