@@ -85,6 +85,23 @@ const LOGIN_CURES: Readonly<Record<LoginRefusal, string>> = {
     'If you know this certificate, trust it among those of users, and give the server a user of its common name.',
 };
 
+const RENEW = (): string => 'Renew the certificate of the client, and see that the clocks of both are right.';
+/** What helps where trusting the certificate does not, by the status code that refused it. */
+const CERTIFICATE_CURES: Readonly<Record<string, (folder: string) => string>> = {
+  BadCertificateTimeInvalid: RENEW,
+  BadCertificateIssuerTimeInvalid: RENEW,
+  BadCertificateUseNotAllowed: () =>
+    'Give the client a certificate with the key usages digitalSignature, keyEncipherment and dataEncipherment and the extended key usage clientAuth.',
+  BadCertificateIssuerUseNotAllowed: () => 'Its issuer is no authority: give the client another certificate.',
+  BadCertificateRevoked: () => 'Its authority has taken the certificate back: give the client another one.',
+  BadCertificateChainIncomplete: (folder) =>
+    `Put the certificates of its authorities into ${join(folder, 'issuers', 'certs')}, and their revocation lists into ${join(folder, 'issuers', 'crl')}.`,
+  BadCertificateRevocationUnknown: (folder) =>
+    `Put the revocation list of its authority into ${join(folder, 'issuers', 'crl')}.`,
+  BadCertificateIssuerRevocationUnknown: (folder) =>
+    `Put the revocation lists of all its authorities into ${join(folder, 'issuers', 'crl')}.`,
+};
+
 export class ClientWatch {
   readonly #deps: Deps;
   readonly #events: Emitter<ClientEvent>;
@@ -212,7 +229,7 @@ export class ClientWatch {
   async #certificateFailed(address: string, certificate: Buffer): Promise<void> {
     const { library, pki, clock } = this.#deps;
     const time = clock.now();
-    const status = await pki.server.getTrustStatus(certificate);
+    const status = await pki.server.judge(certificate);
     if (status.equals(library.StatusCodes.Good)) {
       this.#channelFailed(address, 'it ended before it was secured, though the certificate is trusted');
       return;
@@ -225,10 +242,12 @@ export class ClientWatch {
     this.#refused(
       { type: 'certificate-refused', time, address, reason: status.name, thumbprint, file },
       {
-        reason: 'untrusted-certificate',
+        reason: name === undefined ? 'bad-certificate' : 'untrusted-certificate',
         file,
         code: thumbprint,
-        cure: `If you know this client, move the file to ${trustedFolder}; it may connect at once.`,
+        cure:
+          CERTIFICATE_CURES[status.name]?.(pki.server.rootDir) ??
+          `If you know this client, trust it among the certificates, or move the file to ${trustedFolder}; it may connect at once.`,
       },
     );
   }

@@ -3,8 +3,6 @@ import type { AddressSpace, OPCUAServer, OPCUAServerOptions, ServerSession } fro
 import { type Clock, type Logger, packageVersion } from '../model';
 import type { Accounts } from './accounts';
 import { Authenticator } from './authentication';
-import { CertificateLife } from './certificate-life';
-import { Certificates } from './certificates';
 import { ClientWatch } from './client-events';
 import { GatewayNodes } from './gateway-nodes';
 import { publishCapabilities } from './history/capabilities';
@@ -18,6 +16,7 @@ import type { Pki } from './pki';
 import type { RepeatedEntries } from './repeated';
 import { guardRequest } from './request-guard';
 import { grantRights } from './roles';
+import { type Security, watchSecurity } from './security';
 import { serverOptions, withdrawEndpoints } from './server-options';
 import { Sessions } from './sessions';
 import type { ServerSettings } from './settings';
@@ -32,7 +31,7 @@ export interface Running {
   readonly gateway: GatewayNodes;
   readonly clients: ClientWatch;
   readonly sessions: Sessions;
-  readonly certificates: Certificates;
+  readonly security: Security;
   readonly history: HistoryService;
   readonly releaseLog: () => void;
 }
@@ -86,15 +85,9 @@ export async function openServer(opening: Opening): Promise<Running> {
     gateway.setSessions(count),
   );
   const sessions = new Sessions(library, server, clients);
-  accounts.onLessened((names) => sessions.endThoseOfUsers(names));
-  const life = new CertificateLife({ library, server, pki, settings, clock, logger });
-  await life.look();
-  const certificates = new Certificates(pki, clock, life, (store, thumbprint) =>
-    sessions.endThoseOf(store, thumbprint),
-  );
-  await certificates.trimRejected();
+  const security = await watchSecurity({ library, server, pki, settings, accounts, sessions, clock, logger });
   await server.start();
-  return { library, server, pki, model, gateway, clients, sessions, certificates, history, releaseLog };
+  return { library, server, pki, model, gateway, clients, sessions, security, history, releaseLog };
 }
 
 /** Answers HistoryRead in place of the library, which asks node by node and cannot see a request as a whole. */

@@ -7,12 +7,11 @@ import { access, chmod, constants, mkdir, readdir, readFile } from 'node:fs/prom
 import { isIP, isIPv6 } from 'node:net';
 import { join } from 'node:path';
 import { type Clock, errorText, type Logger } from '../model';
+import { type CertificateManager, createCertificateManager } from './certificate-manager';
 import { PkiFolderError } from './errors';
 import type { Library } from './library';
 import { makeOwnCertificate, requestedHosts } from './own-certificate';
 import type { ServerSettings } from './settings';
-
-type CertificateManager = InstanceType<Library['OPCUACertificateManager']>;
 
 export interface Pki {
   readonly server: CertificateManager;
@@ -63,13 +62,12 @@ export async function openPki(library: Library, settings: ServerSettings, clock:
   } catch (error) {
     throw new PkiFolderError(folder, error);
   }
-  const open = (name: string, acceptAll: boolean): CertificateManager =>
-    new library.OPCUACertificateManager({
-      rootFolder: join(folder, name),
-      automaticallyAcceptUnknownCertificate: acceptAll,
-    });
-  const server = open('server', settings.trustAllClients);
-  const user = open('user', false);
+  const server = createCertificateManager(library, {
+    folder: join(folder, 'server'),
+    store: 'applications',
+    acceptAll: settings.trustAllClients,
+  });
+  const user = createCertificateManager(library, { folder: join(folder, 'user'), store: 'users', acceptAll: false });
   const certificateFile = join(server.rootDir, 'own', 'certs', 'certificate.pem');
   const dispose = async (): Promise<void> => {
     await Promise.allSettled([server.dispose(), user.dispose()]);

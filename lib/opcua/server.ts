@@ -154,12 +154,17 @@ export class GatewayServer {
 
   /** Whom the server trusts; `undefined` while it does not run. */
   get certificates(): Certificates | undefined {
-    return this.#running?.certificates;
+    return this.#running?.security.certificates;
   }
 
   /** The certificate by which clients know this server; `undefined` while it does not run. */
   get ownCertificate(): CertificateSummary | undefined {
-    return this.#running?.certificates.own;
+    return this.#running?.security.certificates.own;
+  }
+
+  /** Ends what is connected by a certificate that is trusted no more, as is done each minute and when files come. */
+  async judgeCertificates(): Promise<void> {
+    await this.#running?.security.look();
   }
 
   /** Who is connected; `undefined` while the server does not run. */
@@ -274,6 +279,7 @@ export class GatewayServer {
     }
     model.close();
     history.close();
+    running.security.close();
     try {
       await server.shutdown(server.currentSessionCount > 0 ? SHUTDOWN_NOTICE : 0);
     } catch (error) {

@@ -63,8 +63,11 @@ export class Sessions {
             : undefined;
       if (!certificate || thumbprintOfDer(certificate) !== thumbprint) continue;
       this.#end(session);
-      if (store === 'applications') channel?.close();
     }
+    if (store === 'users') return;
+    // Also channels without a session: one could be opened on them without another look at the certificate.
+    for (const channel of this.#server.endpoints.flatMap((endpoint) => endpoint.getChannels()))
+      if (channel.clientCertificate && thumbprintOfDer(channel.clientCertificate) === thumbprint) channel.close();
   }
 
   /** Ends the sessions of users, however they logged in. */

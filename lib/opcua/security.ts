@@ -1,0 +1,50 @@
+/** What watches over certificates and users while a server runs. */
+import type { OPCUAServer } from 'node-opcua';
+import type { Clock, Logger } from '../model';
+import type { Accounts } from './accounts';
+import { CertificateLife } from './certificate-life';
+import { Certificates } from './certificates';
+import type { Library } from './library';
+import type { Pki } from './pki';
+import type { Sessions } from './sessions';
+import type { ServerSettings } from './settings';
+import { TrustWatch } from './trust-watch';
+
+interface Deps {
+  readonly library: Library;
+  readonly server: OPCUAServer;
+  readonly pki: Pki;
+  readonly settings: ServerSettings;
+  readonly accounts: Accounts;
+  readonly sessions: Sessions;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+export interface Security {
+  readonly certificates: Certificates;
+  /** Looks at once at what is connected, instead of within a minute. */
+  look(): Promise<void>;
+  /** Idempotent. */
+  close(): void;
+}
+
+export async function watchSecurity(deps: Deps): Promise<Security> {
+  const { pki, accounts, sessions, clock } = deps;
+  const life = new CertificateLife(deps);
+  await life.look();
+  const end = (store: Parameters<Sessions['endThoseOf']>[0], thumbprint: string): void =>
+    sessions.endThoseOf(store, thumbprint);
+  const certificates = new Certificates(pki, clock, life, end);
+  await certificates.trimRejected();
+  const trust = new TrustWatch({ ...deps, end });
+  const release = accounts.onLessened((names) => sessions.endThoseOfUsers(names));
+  return {
+    certificates,
+    look: () => trust.look(),
+    close: () => {
+      release();
+      trust.close();
+    },
+  };
+}
