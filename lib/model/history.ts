@@ -6,6 +6,15 @@ import type { DevEui, MetricKey } from './identifiers';
 import type { Quality } from './quality';
 import type { MetricValue, Origin } from './reading';
 
+/** What a computation takes the values of a metric for. */
+export interface Course {
+  /**
+   * Whether values hold until the next one, instead of lying on a line (Part 11 §5.2.2, Stepped). Absent = by type: all
+   * but Double do. States that a codec sends as plain numbers are Double and hold all the same.
+   */
+  readonly isStepped?: boolean;
+}
+
 /** One metric of one device. */
 export interface HistoryTarget {
   readonly devEui: DevEui;
@@ -57,7 +66,7 @@ export interface ModifiedHistoryRequest extends HistoryTarget {
 }
 
 /** What the metric was worth at given instants (Part 11 §6.5.5, ReadAtTime). One value for each, in their order. */
-export interface AtTimeHistoryRequest extends HistoryTarget {
+export interface AtTimeHistoryRequest extends HistoryTarget, Course {
   readonly kind: 'at-time';
   /** ms UTC, at most {@link LARGEST_HISTORY_PAGE}. */
   readonly times: readonly number[];
@@ -168,7 +177,7 @@ export const DEFAULT_AGGREGATE_CONFIGURATION: AggregateConfiguration = {
 };
 
 /** Computed values (Part 11 §6.5.4, ReadProcessed): one for each interval. `end` < `start` = backwards. Both finite. */
-export interface ProcessedHistoryRequest extends HistoryTarget {
+export interface ProcessedHistoryRequest extends HistoryTarget, Course {
   readonly kind: 'processed';
   readonly aggregate: Aggregate;
   readonly start: number;

@@ -20,5 +20,6 @@ export * from './password';
 export * from './quality';
 export * from './reading';
 export * from './service-level';
+export * from './storage-fault';
 export * from './units';
 export * from './users';

@@ -10,20 +10,14 @@ import type {
   HistoryRequest,
   JournalEntry,
   JournalQuery,
-  LogReason,
   MetricDataType,
   MetricDefinition,
   NewJournalEntry,
   SourceId,
+  StorageFault,
 } from '../model';
 import type { Sample, SampleColumns } from './columns';
 import type { MetricColumns } from './metric-columns';
-
-/** Why a backend cannot do what it is asked. */
-export type StorageFault = Extract<
-  LogReason,
-  'read-only' | 'disk-full' | 'locked' | 'corrupt' | 'newer-schema' | 'not-permitted' | 'timeout' | 'internal'
->;
 
 /** The only error that a backend's methods reject with. */
 export class StorageError extends Error {

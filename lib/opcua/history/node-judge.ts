@@ -8,7 +8,7 @@ import type {
   TimestampsToReturn,
   UAVariable,
 } from 'node-opcua';
-import type { HistoryTarget, MetricDataType } from '../../model';
+import type { Course, HistoryTarget, MetricDataType } from '../../model';
 import type { HistorySource } from '../model-source';
 import type { ContinuationPoints } from './continuation';
 import type { DetailsReader } from './details';
@@ -28,7 +28,7 @@ export interface NodeToRead {
 }
 
 /** A node that can be read. */
-export interface ReadableNode {
+export interface ReadableNode extends Course {
   readonly nodeId: string;
   readonly target: HistoryTarget;
   readonly dataType: MetricDataType | undefined;

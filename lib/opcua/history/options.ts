@@ -1,12 +1,12 @@
 /** What the service for histories is made of. */
 import type { AddressSpace, NodeId } from 'node-opcua';
-import type { Clock, HistoryTarget, Logger, MetricDataType } from '../../model';
+import type { Clock, Course, HistoryTarget, Logger, MetricDataType } from '../../model';
 import type { Library } from '../library';
 import type { HistorySource } from '../model-source';
 import type { RepeatedEntries } from '../repeated';
 
 /** A metric that a node of the address space shows. */
-export interface NodeMetric {
+export interface NodeMetric extends Course {
   readonly target: HistoryTarget;
   readonly dataType: MetricDataType | undefined;
 }

@@ -1,6 +1,7 @@
 /** Gets pages from sources of history, no larger than they may be, and the next one while the client takes in the last. */
 import {
   type Clock,
+  type Course,
   type EncodedHistoryPage,
   type HistoryRequest,
   type HistoryTarget,
@@ -33,7 +34,7 @@ interface PageAhead {
   readonly timer: Timer;
 }
 
-export interface WantedPage {
+export interface WantedPage extends Course {
   readonly source: HistorySource;
   readonly question: HistoryQuestion;
   readonly position: Position;
@@ -63,10 +64,10 @@ export class Pages {
     budget: ResponseBudget,
     signal: AbortSignal,
   ): Promise<EncodedHistoryPage | undefined> {
-    const { source, question, position, target } = wanted;
+    const { source, question, position } = wanted;
     let limit = firstLimit(wanted, share);
     for (;;) {
-      const request = requestAt(question, position, target, limit);
+      const request = requestAt(question, position, wanted, limit);
       const page =
         (await this.#takeAhead(source, request)) ??
         (await unlessAborted(source.readHistory(request, ENCODING, signal), signal));
@@ -79,13 +80,13 @@ export class Pages {
 
   /** Begins to read what the client will ask for next, if it goes on as it did. */
   readAhead(wanted: WantedPage, page: EncodedHistoryPage): void {
-    const { source, question, position, target } = wanted;
+    const { source, question, position } = wanted;
     if (question.kind === 'at-time' || this.#closed || this.#ahead.size >= MOST_AHEAD) return;
     // A page cut short says nothing about the size of the next one.
     if (page.count < SMALLEST_PAGE_AHEAD || page.count < mostAtFirst(wanted)) return;
     const next = positionAfter(question, position, page);
     if (next === undefined) return;
-    const request = requestAt(question, next, target, page.count);
+    const request = requestAt(question, next, wanted, page.count);
     const key = keyOf(request);
     if (this.#ahead.has(key)) return;
     const controller = new AbortController();

@@ -2,6 +2,7 @@
 import type {
   Aggregate,
   AggregateConfiguration,
+  Course,
   EncodedHistoryPage,
   HistoryOrder,
   HistoryRequest,
@@ -74,10 +75,11 @@ export function firstPosition(question: HistoryQuestion): Position {
 export function requestAt(
   question: HistoryQuestion,
   position: Position,
-  target: HistoryTarget,
+  { target, isStepped }: { readonly target: HistoryTarget } & Course,
   limit: number,
 ): HistoryRequest {
   const { devEui, metric } = target;
+  const course: Course = isStepped === undefined ? {} : { isStepped };
   switch (question.kind) {
     case 'raw':
     case 'modified': {
@@ -94,9 +96,10 @@ export function requestAt(
         kind: 'at-time',
         times: question.times.slice(position.skip, position.skip + limit),
         useSimpleBounds: question.useSimpleBounds,
+        ...course,
       };
     case 'processed':
-      return { devEui, metric, ...question, limit, skip: position.skip };
+      return { devEui, metric, ...question, ...course, limit, skip: position.skip };
   }
 }
 

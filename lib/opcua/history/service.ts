@@ -3,7 +3,7 @@
  * ending of the client concern all of its nodes; the library asks node by node and knows nothing of these.
  */
 import type { HistoryData, HistoryReadRequest, HistoryReadResult, ISessionContext } from 'node-opcua';
-import { errorText, InvalidInputError } from '../../model';
+import { errorText, InvalidInputError, type LogReason, STORAGE_FAULTS } from '../../model';
 import { ResponseBudget, type Share } from './budget';
 import { CONTINUATION_POINT_SIZE, ContinuationPoints } from './continuation';
 import { DetailsReader } from './details';
@@ -27,8 +27,8 @@ const RESULT_OVERHEAD = 64 + CONTINUATION_POINT_SIZE;
 /** Nodes of one request that are read at the same time: one is read while the one before is made ready. */
 const LANES = 2;
 
-/** Why a store cannot answer, as far as it says so. */
-const FAULTS = ['timeout', 'locked', 'corrupt', 'disk-full', 'read-only', 'not-permitted', 'shutdown'] as const;
+/** Why a source cannot answer, as far as it says so. */
+const FAULTS: readonly LogReason[] = [...STORAGE_FAULTS, 'shutdown'];
 
 export class HistoryService {
   readonly #options: HistoryServiceOptions;

@@ -1,6 +1,7 @@
 /** What a metric was worth at given instants (Part 11 §6.5.5). */
 import {
   type AtTimeHistoryRequest,
+  type Course,
   DEFAULT_AGGREGATE_CONFIGURATION,
   HISTORIAN_BITS,
   HISTORY_STATUS,
@@ -27,7 +28,7 @@ export function readAtTime(
   const bounds = new Bounds(window, {
     treatUncertainAsBad,
     useSlopedExtrapolation,
-    isStepped: isStepped(dataType),
+    isStepped: isStepped(request, dataType),
   });
   const page = new SampleColumnsBuilder(times.length);
   for (const [index, time] of times.entries()) {
@@ -43,9 +44,9 @@ export function readAtTime(
   return { columns: page.trimmed() };
 }
 
-/** Values that are not doubles hold until the next one comes. */
-export function isStepped(dataType: MetricDataType | undefined): boolean {
-  return dataType !== undefined && dataType !== 'Double';
+/** Whether values hold until the next one comes: as it was asked for, else those that are not doubles. */
+export function isStepped({ isStepped: asked }: Course, dataType: MetricDataType | undefined): boolean {
+  return asked ?? (dataType !== undefined && dataType !== 'Double');
 }
 
 /** A stored value is the answer; a Bad one is passed over where values are interpolated from usable ones. */

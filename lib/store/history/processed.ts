@@ -47,15 +47,16 @@ function sourceOf(
   rows: HistoryRows,
   metric: number,
   dataType: MetricDataType | undefined,
-  { aggregate, configuration: given }: ProcessedHistoryRequest,
+  request: ProcessedHistoryRequest,
 ): AggregateSource {
+  const { aggregate, configuration: given } = request;
   // Part 13 §5.4.3.36: how Uncertain values are treated does not matter to the worst quality.
   const configuration = aggregate === 'WorstQuality2' ? { ...given, treatUncertainAsBad: false } : given;
   const { treatUncertainAsBad, useSlopedExtrapolation } = configuration;
   const isUsable = usability(treatUncertainAsBad);
   // Part 13 §5.4.3.24: transitions are between values that are not Bad.
   const window = new RowWindow(rows, metric, aggregate === 'NumberOfTransitions' ? usability(false) : isUsable);
-  const stepped = isStepped(dataType);
+  const stepped = isStepped(request, dataType);
   return {
     rows: window,
     bounds: new Bounds(window, { treatUncertainAsBad, useSlopedExtrapolation, isStepped: stepped }),

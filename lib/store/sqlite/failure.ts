@@ -1,5 +1,6 @@
+import type { StorageFault } from '../../model';
 import { errorText } from '../../model';
-import { StorageError, type StorageFault } from '../backend';
+import { StorageError } from '../backend';
 
 const CURES: Readonly<Record<StorageFault, string>> = {
   'read-only': 'Let the user that runs the gateway write to the folder and file of the database.',

@@ -12,6 +12,7 @@ import {
   askAll,
   BAD,
   GOOD,
+  processed,
   type ReplacedRow,
   type Row,
   rowsOf,
@@ -213,5 +214,40 @@ describe('values at given instants', () => {
       [undefined, '809b0000'],
       [20, '40a40402'],
     ]);
+  });
+});
+
+describe('states that are plain numbers', () => {
+  const rows = rowsOf([at(0, 0), at(4, 2), at(8, 0)]);
+  const course = { isStepped: true };
+
+  test('hold until the next one at a given instant, where a line would show a state between', () => {
+    const times = [FIVE + 2 * MINUTE, FIVE + 6 * MINUTE];
+    const request: HistoryRequest = { kind: 'at-time', ...target, times, useSimpleBounds: false };
+    assert.deepEqual(
+      askAll(rows, { ...request, ...course }).map(({ value }) => value),
+      [0, 2],
+    );
+    assert.deepEqual(
+      askAll(rows, request).map(({ value }) => value),
+      [1, 1],
+    );
+  });
+
+  test('count for as long as they held', () => {
+    const request = processed({ aggregate: 'TimeAverage2', start: FIVE, end: FIVE + 8 * MINUTE, interval: 0 });
+    assert.deepEqual(
+      askAll(rows, { ...request, ...course }).map(({ value }) => value),
+      [1],
+    );
+    const short = { ...request, end: FIVE + 4 * MINUTE };
+    assert.deepEqual(
+      askAll(rows, { ...short, ...course }).map(({ value }) => value),
+      [0],
+    );
+    assert.deepEqual(
+      askAll(rows, short).map(({ value }) => value),
+      [1],
+    );
   });
 });
