@@ -102,6 +102,15 @@ describe('what npm packs', () => {
       for (const [name, value] of Object.entries(credentials)) assert.match(value, /^\$\{\w+\}$/, name);
   });
 
+  test('has maps that carry their sources, which are not packed', () => {
+    const maps = [...paths].filter((path) => path.endsWith('.js.map'));
+    assert.ok(maps.length > 100, `${maps.length} maps`);
+    for (const path of maps) {
+      const { sourcesContent } = readJson(path) as { readonly sourcesContent?: readonly string[] };
+      assert.ok(sourcesContent?.every((text) => text !== ''), `${path} points at a source that nobody has`);
+    }
+  });
+
   test('has nothing else: no tests, recordings, benchmarks or sources', () => {
     assert.deepEqual(
       [...paths].filter((path) => !ALLOWED.some((pattern) => pattern.test(path))),
