@@ -127,12 +127,6 @@ export class ClientWatch {
       this.#session('session-closed', session);
       onSessions(server.engine.currentSessionCount);
     });
-    server.on('connectionRefused', ({ remoteAddress = '', reason }: { remoteAddress?: string; reason: string }) =>
-      this.#refused(
-        { type: 'connection-refused', time: deps.clock.now(), address: remoteAddress, reason },
-        { reason: 'overflow', cure: 'Raise the number of connections, or find out who opens so many.' },
-      ),
-    );
     server.on(
       'openSecureChannelFailure',
       ({ remoteAddress = '', reason }: { remoteAddress?: string; reason: string }) =>
@@ -152,6 +146,11 @@ export class ClientWatch {
 
   describe(session: Session): ConnectedClient {
     return { ...this.#facts(session), since: session.creationDate.getTime() };
+  }
+
+  /** A connection was closed before it came to a session; one event for many of them. It is logged where it is known. */
+  connectionRefused(address: string, reason: string): void {
+    this.#events.emit({ type: 'connection-refused', time: this.#deps.clock.now(), address, reason });
   }
 
   /** A password or certificate that was not accepted. */

@@ -5,6 +5,7 @@ import type { Accounts } from './accounts';
 import { Authenticator } from './authentication';
 import { ClientWatch } from './client-events';
 import { GatewayNodes } from './gateway-nodes';
+import type { ServerGuards } from './guarded-server';
 import { publishCapabilities } from './history/capabilities';
 import { continuationKey } from './history/continuation-key';
 import { HistoryService } from './history/service';
@@ -13,6 +14,7 @@ import { InformationModel } from './information-model';
 import type { Library } from './library';
 import { NodeFactory } from './node-factory';
 import type { Pki } from './pki';
+import { type Protection, protect, tellFailure } from './protection';
 import type { RepeatedEntries } from './repeated';
 import { guardRequest } from './request-guard';
 import { grantRights } from './roles';
@@ -33,6 +35,7 @@ export interface Running {
   readonly sessions: Sessions;
   readonly security: Security;
   readonly history: HistoryService;
+  readonly protection: Protection;
   readonly releaseLog: () => void;
 }
 
@@ -60,7 +63,12 @@ export async function openServer(opening: Opening): Promise<Running> {
     ...serverOptions(library, settings, pki, packageVersion()),
     userManager: createUserManager(library, authenticator, identities, onRefused),
   };
-  const server = createServer(library, options, identities, onRefused);
+  const guards: ServerGuards = {
+    places: undefined,
+    isAdministrator: (token) => accounts.find(identities.nameOf(token))?.roles.includes('SecurityAdmin') === true,
+    onFailure: (service, error) => tellFailure(logger, repeated, service, error),
+  };
+  const server = createServer(library, options, identities, onRefused, guards);
   opening.onMade(server);
   server.on('create_session', (session: ServerSession) => setSessionRoles(library, server, session, identities));
   await server.initialize();
@@ -86,8 +94,23 @@ export async function openServer(opening: Opening): Promise<Running> {
   );
   const sessions = new Sessions(library, server, clients);
   const security = await watchSecurity({ library, server, pki, settings, accounts, sessions, clock, logger });
-  await server.start();
-  return { library, server, pki, model, gateway, clients, sessions, security, history, releaseLog };
+  const protection = protect({
+    library,
+    server,
+    settings,
+    guards,
+    clock,
+    logger,
+    repeated,
+    onConnectionRefused: (address, reason) => clients?.connectionRefused(address, reason),
+  });
+  try {
+    await server.start();
+  } catch (error) {
+    protection.close();
+    throw error;
+  }
+  return { library, server, pki, model, gateway, clients, sessions, security, history, protection, releaseLog };
 }
 
 /** Answers HistoryRead in place of the library, which asks node by node and cannot see a request as a whole. */

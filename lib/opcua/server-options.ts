@@ -5,6 +5,7 @@ import { endpointText, type SecurityEndpoint } from './endpoints';
 import { HISTORY_PROFILES } from './history/capabilities';
 import type { Library } from './library';
 import type { Pki } from './pki';
+import { PENDING_SESSIONS } from './session-places';
 import type { ServerSettings } from './settings';
 import { negotiate } from './transport';
 
@@ -18,6 +19,9 @@ const PROFILES = [
   'http://opcfoundation.org/UA-Profile/Transport/uatcp-uasc-uabinary',
   ...HISTORY_PROFILES,
 ];
+
+/** What the library may count more than there is, for a moment. */
+const SPARE = 256;
 
 function urlHost(host: string): string {
   return isIPv6(host) ? `[${host}]` : host;
@@ -74,16 +78,20 @@ export function serverOptions(
       softwareVersion: version,
       buildNumber: version,
     },
-    maxConnectionsPerEndpoint: settings.maxConnectionsPerEndpoint,
+    // Beyond what ConnectionGuard and SessionPlaces allow: those choose better whom to end.
+    maxConnectionsPerEndpoint: settings.maxConnectionsPerEndpoint + SPARE,
     serverCapabilities: {
-      maxSessions: settings.maxSessions,
+      maxSessions: settings.maxSessions + settings.reservedForAdministrators + PENDING_SESSIONS + SPARE,
       maxSubscriptionsPerSession: settings.maxSubscriptionsPerSession,
-      maxSubscriptions: settings.maxSessions * settings.maxSubscriptionsPerSession,
+      maxSubscriptions:
+        (settings.maxSessions + settings.reservedForAdministrators) * settings.maxSubscriptionsPerSession,
       maxMonitoredItems: settings.maxMonitoredItems,
       maxMonitoredItemsPerSubscription: settings.maxMonitoredItemsPerSubscription,
       // 0 = each change is delivered; anything else would fold changes that follow closely.
       minSupportedSampleRate: 0,
       maxBrowseContinuationPoints: 100,
+      // What the library gives at most; it claims more.
+      maxMonitoredItemsQueueSize: 5_000,
       // Continuation points of histories are not kept, so there is no limit to them.
       maxHistoryContinuationPoints: 0,
       localeIdArray: ['en'],
@@ -100,7 +108,7 @@ export function serverOptions(
         maxNodesPerHistoryReadEvents: settings.maxNodesPerHistoryRead,
       },
     },
-    transportSettings: { adjustTransportLimits: (hello) => negotiate(hello, settings.chunkSize) },
+    transportSettings: { adjustTransportLimits: (hello) => negotiate(hello, settings) },
   };
 }
 

@@ -272,7 +272,8 @@ export class GatewayServer {
     this.#repeated.flush();
     this.#accounts.close();
     if (running === undefined) return;
-    const { server, pki, model, history, releaseLog } = running;
+    const { server, pki, model, history, protection, releaseLog } = running;
+    protection.close();
     for (const entry of this.#sources.values()) {
       entry.detach?.();
       entry.detach = undefined;

@@ -9,6 +9,7 @@ import type {
 } from 'node-opcua';
 import type { LoginResult } from '../model';
 import type { Authenticator } from './authentication';
+import { guardedServerClass, type ServerGuards } from './guarded-server';
 import type { Identities } from './identities';
 import type { Library } from './library';
 
@@ -40,9 +41,10 @@ export function createServer(
   options: OPCUAServerOptions,
   identities: Identities,
   onRefused: OnLoginRefused,
+  guards: ServerGuards,
 ): OPCUAServer {
   const { StatusCodes } = library;
-  class Server extends library.OPCUAServer {
+  class Server extends guardedServerClass(library, guards) {
     protected override isValidX509IdentityToken(
       ...[channel, session, policy, token, signature, callback]: Parameters<OPCUAServer['isValidX509IdentityToken']>
     ): void {

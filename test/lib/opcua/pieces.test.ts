@@ -51,15 +51,17 @@ test('sampling intervals become numbers the library can stand', () => {
   );
 });
 
+const OWN = { chunkSize: 16_384, maxMessageSize: 64 * 1024 * 1024 };
+
 test('chunks are small, and any message the client takes still fits', () => {
   const usual = negotiate(
     { receiveBufferSize: 65_536, sendBufferSize: 65_536, maxMessageSize: 0, maxChunkCount: 0 },
-    16_384,
+    OWN,
   );
   assert.equal(usual.sendBufferSize, 16_384);
   assert.ok(usual.maxMessageSize >= 16 * 1024 * 1024);
   const limited = { receiveBufferSize: 65_535, sendBufferSize: 65_535, maxMessageSize: 327_675, maxChunkCount: 5 };
-  assert.equal(negotiate(limited, 16_384).sendBufferSize, 65_535);
+  assert.equal(negotiate(limited, OWN).sendBufferSize, 65_535);
   fc.assert(
     fc.property(
       fc.record({
@@ -69,7 +71,7 @@ test('chunks are small, and any message the client takes still fits', () => {
         maxChunkCount: fc.nat(10_000),
       }),
       (hello) => {
-        const limits = negotiate(hello, 16_384);
+        const limits = negotiate(hello, OWN);
         assert.ok(limits.receiveBufferSize >= 8_192 && limits.receiveBufferSize <= hello.receiveBufferSize);
         assert.ok(limits.sendBufferSize >= 8_192 && limits.sendBufferSize <= hello.sendBufferSize);
         assert.ok(hello.maxMessageSize === 0 || limits.maxMessageSize <= hello.maxMessageSize);

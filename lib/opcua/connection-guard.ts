@@ -1,0 +1,258 @@
+/**
+ * Watches over TCP connections before anybody has logged in: how many there are, how fast they come, how long they may
+ * stay without a session, and how much they may send. Clients with a session are never touched.
+ */
+import type { Server, Socket } from 'node:net';
+import type { Clock, Timer } from '../model';
+import { AddressRates } from './address-rates';
+import { errorChunk, MessageMeter } from './message-meter';
+
+/** A secure channel, as far as it matters here. */
+export interface GuardedChannel {
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  readonly isOpened: boolean;
+  readonly sessionTokens: Readonly<Record<string, { readonly status: string }>>;
+}
+
+export interface ConnectionLimits {
+  readonly maxConnections: number;
+  /** 0 = no limit */
+  readonly perAddressPerMinute: number;
+}
+
+export type RefusalReason = 'too-fast' | 'too-many' | 'silent' | 'too-large';
+
+export interface ConnectionGuardOptions {
+  readonly clock: Clock;
+  readonly limits: ConnectionLimits;
+  /** Told once per reason and address while it goes on; with the count of what was held back when it is over. */
+  readonly onRefused: (address: string, reason: RefusalReason, count: number) => void;
+}
+
+/** ms until a channel must be open. */
+const TIME_TO_OPEN = 20_000;
+/** ms that a channel without activated session may ask nothing. */
+const TIME_WITHOUT_SESSION = 40_000;
+const SWEEP = 5_000;
+/** Nobody heard for so long = the flood is over, ms. */
+const QUIET = 60_000;
+/** Largest message before a session is activated, bytes: room for a chain of certificates. */
+export const LARGEST_FIRST_MESSAGE = 131_072;
+/** Sockets that the system may hand over beyond the limit, until this guard has looked at them. */
+const ACCEPTED_AHEAD = 64;
+/** Floods told apart; more than that are one. */
+const MAX_FLOODS = 200;
+
+/** BadTcpMessageTooLarge, Part 6 §7.1.2.5. */
+const MESSAGE_TOO_LARGE = 0x80800000;
+
+interface Connection {
+  readonly socket: Socket;
+  readonly address: string;
+  readonly since: number;
+  lastRequest: number;
+  channel: GuardedChannel | undefined;
+}
+
+interface Flood {
+  readonly address: string;
+  readonly reason: RefusalReason;
+  count: number;
+  last: number;
+}
+
+/** IPv4 as it is written, IPv6 by its network: a host has as many addresses in it as it likes. */
+export function addressGroup(address: string): string {
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address);
+  if (mapped?.[1] !== undefined) return mapped[1];
+  if (!address.includes(':')) return address;
+  const [head = '', tail] = address.toLowerCase().split('::');
+  const groups = head === '' ? [] : head.split(':');
+  const rest = tail === undefined || tail === '' ? [] : tail.split(':');
+  const zeros = tail === undefined ? 0 : Math.max(8 - groups.length - rest.length, 0);
+  return [...groups, ...Array.from({ length: zeros }, () => '0'), ...rest].slice(0, 4).join(':');
+}
+
+function hasSession(channel: GuardedChannel | undefined): boolean {
+  return channel !== undefined && Object.values(channel.sessionTokens).some(({ status }) => status === 'active');
+}
+
+export class ConnectionGuard {
+  readonly #clock: Clock;
+  readonly #limits: ConnectionLimits;
+  readonly #onRefused: ConnectionGuardOptions['onRefused'];
+  readonly #rates: AddressRates;
+  readonly #connections = new Set<Connection>();
+  readonly #byPeer = new Map<string, Connection>();
+  readonly #floods = new Map<string, Flood>();
+  readonly #timer: Timer;
+
+  constructor({ clock, limits, onRefused }: ConnectionGuardOptions) {
+    this.#clock = clock;
+    this.#limits = limits;
+    this.#onRefused = onRefused;
+    this.#rates = new AddressRates(limits.perAddressPerMinute);
+    this.#timer = clock.every(SWEEP, () => this.#sweep());
+  }
+
+  /** Stands before whatever listened to new connections so far. */
+  watch(server: Server): void {
+    const listeners = server.listeners('connection');
+    server.removeAllListeners('connection');
+    server.maxConnections = this.#limits.maxConnections + ACCEPTED_AHEAD;
+    server.on('connection', (socket: Socket) => {
+      if (!this.#admit(socket)) return;
+      for (const listener of listeners) Reflect.apply(listener, server, [socket]);
+    });
+  }
+
+  /** Sockets that are open now. */
+  get count(): number {
+    return this.#connections.size;
+  }
+
+  /** Hello and Acknowledge have been exchanged. */
+  channelMade(channel: GuardedChannel): void {
+    const connection = this.#connectionOf(channel);
+    if (connection !== undefined) connection.channel = channel;
+  }
+
+  /** A whole request has come in. */
+  requested(channel: GuardedChannel): void {
+    const connection = this.#connectionOf(channel);
+    if (connection !== undefined) connection.lastRequest = this.#clock.monotonic();
+  }
+
+  close(): void {
+    this.#timer.cancel();
+    for (const flood of this.#floods.values()) this.#tell(flood);
+    this.#floods.clear();
+  }
+
+  #connectionOf({ remoteAddress, remotePort }: GuardedChannel): Connection | undefined {
+    return this.#byPeer.get(`${remoteAddress} ${remotePort}`);
+  }
+
+  #admit(socket: Socket): boolean {
+    const now = this.#clock.monotonic();
+    // Gone before it was looked at.
+    if (socket.remoteAddress === undefined) {
+      socket.destroy();
+      return false;
+    }
+    const address = addressGroup(socket.remoteAddress);
+    if (!this.#rates.take(address, now)) {
+      this.#refuse(address, 'too-fast');
+      socket.resetAndDestroy();
+      return false;
+    }
+    if (this.#connections.size >= this.#limits.maxConnections && !this.#makeRoom(address)) {
+      this.#refuse(address, 'too-many');
+      socket.resetAndDestroy();
+      return false;
+    }
+    this.#add(socket, address, now);
+    return true;
+  }
+
+  #add(socket: Socket, address: string, now: number): void {
+    const connection: Connection = { socket, address, since: now, lastRequest: now, channel: undefined };
+    const peer = `${socket.remoteAddress ?? ''} ${socket.remotePort ?? 0}`;
+    this.#connections.add(connection);
+    this.#byPeer.set(peer, connection);
+    socket.on('close', () => {
+      this.#connections.delete(connection);
+      if (this.#byPeer.get(peer) === connection) this.#byPeer.delete(peer);
+    });
+    // Whoever speaks first may have gone already.
+    socket.on('error', () => undefined);
+    const meter = new MessageMeter();
+    const measure = (data: Buffer): void => {
+      if (meter.feed(data) <= LARGEST_FIRST_MESSAGE) return;
+      if (hasSession(connection.channel)) {
+        socket.off('data', measure);
+        return;
+      }
+      this.#refuse(address, 'too-large');
+      socket.end(errorChunk(MESSAGE_TOO_LARGE, 'the first messages must be small'));
+      socket.destroySoon();
+      this.#forget(connection);
+    };
+    socket.on('data', measure);
+  }
+
+  /**
+   * Ends the oldest connection without session of whoever has most of them, so that a flood drives out its own.
+   * @returns whether there was one
+   */
+  #makeRoom(newcomer: string): boolean {
+    const byAddress = new Map<string, Connection[]>();
+    for (const connection of this.#connections) {
+      if (hasSession(connection.channel)) continue;
+      const group = byAddress.get(connection.address);
+      if (group === undefined) byAddress.set(connection.address, [connection]);
+      else group.push(connection);
+    }
+    let most: Connection[] = [];
+    for (const [address, group] of byAddress) {
+      const size = group.length + (address === newcomer ? 1 : 0);
+      if (size > most.length) most = group;
+    }
+    // In the order in which they came.
+    const [victim] = most;
+    if (victim === undefined) return false;
+    this.#refuse(victim.address, 'too-many');
+    this.#end(victim);
+    return true;
+  }
+
+  #end(connection: Connection): void {
+    connection.socket.destroy();
+    this.#forget(connection);
+  }
+
+  /** It counts no more, though the system may need a moment to close it. */
+  #forget(connection: Connection): void {
+    this.#connections.delete(connection);
+  }
+
+  #sweep(): void {
+    const now = this.#clock.monotonic();
+    for (const connection of this.#connections) {
+      const { since, lastRequest, channel, address } = connection;
+      const isLate =
+        channel?.isOpened === true
+          ? !hasSession(channel) && now - lastRequest > TIME_WITHOUT_SESSION
+          : now - since > TIME_TO_OPEN;
+      if (!isLate) continue;
+      this.#refuse(address, 'silent');
+      this.#end(connection);
+    }
+    this.#rates.forgetOld(now);
+    for (const [key, flood] of this.#floods)
+      if (now - flood.last >= QUIET) {
+        this.#floods.delete(key);
+        this.#tell(flood);
+      }
+  }
+
+  #refuse(address: string, reason: RefusalReason): void {
+    const now = this.#clock.monotonic();
+    const key = `${reason} ${address}`;
+    const known = this.#floods.get(key) ?? (this.#floods.size >= MAX_FLOODS ? this.#floods.get(reason) : undefined);
+    if (known !== undefined) {
+      known.count++;
+      known.last = now;
+      return;
+    }
+    const isOneTooMany = this.#floods.size >= MAX_FLOODS;
+    const flood: Flood = { address: isOneTooMany ? '' : address, reason, count: 0, last: now };
+    this.#floods.set(isOneTooMany ? reason : key, flood);
+    this.#onRefused(flood.address, reason, 1);
+  }
+
+  #tell({ address, reason, count }: Flood): void {
+    if (count > 0) this.#onRefused(address, reason, count);
+  }
+}

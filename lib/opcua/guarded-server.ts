@@ -1,0 +1,114 @@
+/**
+ * The server of the library with an answer to every request: whatever a service throws or rejects with becomes a
+ * ServiceFault, and a session gets a place only if there is one for its user.
+ */
+import type {
+  Message,
+  OPCUAServer,
+  OPCUAServerOptions,
+  ServerSecureChannelLayer,
+  ServerSession,
+  UserIdentityToken,
+} from 'node-opcua';
+import { isMalformed } from './decoder-guard';
+import type { Library } from './library';
+import type { SessionPlaces } from './session-places';
+
+export interface ServerGuards {
+  /** Undefined until the server has sessions at all. */
+  places: SessionPlaces<ServerSession> | undefined;
+  readonly isAdministrator: (token: UserIdentityToken) => boolean;
+  /** A service failed in a way that is a fault of ours. */
+  readonly onFailure: (service: string, error: unknown) => void;
+}
+
+type ServerClass = new (options?: OPCUAServerOptions) => OPCUAServer;
+
+export function guardedServerClass(library: Library, guards: ServerGuards): ServerClass {
+  const { ServiceFault, StatusCodes, ReadRequest } = library;
+  type StatusCode = (typeof StatusCodes)['Good'];
+
+  function fault(channel: ServerSecureChannelLayer, message: Message, serviceResult: StatusCode): void {
+    // The library needs the header of a request to answer it.
+    const isRequest = 'requestHeader' in message.request;
+    const request = isRequest ? message.request : new ReadRequest();
+    try {
+      channel.send_response('MSG', new ServiceFault({ responseHeader: { serviceResult } }), { ...message, request });
+    } catch {
+      // Nothing can be said on this channel.
+      channel.close();
+    }
+  }
+
+  class GuardedServer extends library.OPCUAServer {
+    readonly #answered = new WeakSet<Message>();
+
+    override on_request(message: Message, channel: ServerSecureChannelLayer): void {
+      const { request } = message;
+      const name = request.schema.name;
+      if (isMalformed(request)) return fault(channel, message, StatusCodes.BadDecodingError);
+      const handler: unknown = 'requestHeader' in request ? Reflect.get(this, `_on_${name}`) : undefined;
+      if (typeof handler !== 'function') return fault(channel, message, StatusCodes.BadServiceUnsupported);
+      const fail = (error: unknown): void => this.#fail(message, channel, error);
+      try {
+        this.prepare(message, channel);
+        this.emit('request', request, channel);
+        const outcome: unknown = Reflect.apply(handler, this, [message, channel]);
+        if (outcome instanceof Promise) outcome.catch(fail);
+      } catch (error) {
+        fail(error);
+      }
+    }
+
+    #fail(message: Message, channel: ServerSecureChannelLayer, error: unknown): void {
+      guards.onFailure(message.request.schema.name, error);
+      if (this.#answered.has(message)) return;
+      this.#answered.add(message);
+      fault(channel, message, StatusCodes.BadInternalError);
+    }
+
+    /** Services of the library start this and let it go: what it rejects with would be nobody's. */
+    protected override async _apply_on_SessionObject(
+      ...[ResponseClass, message, channel, action]: Parameters<OPCUAServer['_apply_on_SessionObject']>
+    ): Promise<void> {
+      try {
+        await super._apply_on_SessionObject(ResponseClass, message, channel, (session, sendResponse, sendError) =>
+          action(
+            session,
+            (response) => {
+              sendResponse(response);
+              this.#answered.add(message);
+            },
+            (status) => {
+              sendError(status);
+              this.#answered.add(message);
+            },
+          ),
+        );
+      } catch (error) {
+        this.#fail(message, channel, error);
+      }
+    }
+
+    protected override async _on_CreateSessionRequest(
+      message: Message,
+      channel: ServerSecureChannelLayer,
+    ): Promise<void> {
+      if (guards.places?.mayCreate() === false) return fault(channel, message, StatusCodes.BadTooManySessions);
+      await super._on_CreateSessionRequest(message, channel);
+    }
+
+    protected override isUserAuthorized(
+      ...[channel, session, token, callback]: Parameters<OPCUAServer['isUserAuthorized']>
+    ): void {
+      super.isUserAuthorized(channel, session, token, (error, isAuthorized, status) => {
+        if (isAuthorized !== true || guards.places?.mayActivate(session, guards.isAdministrator(token)) !== false)
+          return callback(error, isAuthorized, status);
+        callback(null, false, StatusCodes.BadTooManySessions);
+        // It would only wait for its time-out.
+        this.engine.closeSession(session.authenticationToken, true, 'Forcing');
+      });
+    }
+  }
+  return GuardedServer;
+}
