@@ -18,6 +18,8 @@ import type {
   OwnMeanings,
   StoreHealth,
 } from '../model';
+import type { OpcuaDoors, SettingsUser } from './server-doors';
+import type { UserDirectory } from './user-directory';
 
 export interface AdministrationStore {
   readonly inventory: { merged(): Inventory };
@@ -85,7 +87,10 @@ export interface AdministrationDependencies {
   /** What the user says of metrics; the same as the OPC UA server is given. */
   readonly ownMeanings?: OwnMeanings;
   /** `undefined` while no OPC UA server runs. */
-  readonly opcua?: () => { readonly sessions: number; readonly endpointUrls: readonly string[] } | undefined;
+  readonly opcua: () => OpcuaDoors | undefined;
+  /** Users of the OPC UA server's settings, also while it does not run. */
+  readonly administrators: () => readonly SettingsUser[];
+  readonly users: UserDirectory;
   readonly clock: Clock;
   readonly logger: Logger;
 }

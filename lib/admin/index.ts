@@ -20,6 +20,16 @@ export type { OutputFile } from './output-files';
 export { type ProcessProbe, processProbe } from './process-probe';
 export { PROMETHEUS_CONTENT_TYPE, prometheusText } from './prometheus';
 export { isQueryTopic, pagingOf, questionOf } from './questions';
+export type {
+  CertificateDoor,
+  KnownCertificate,
+  OpcuaDoors,
+  OpenSession,
+  SessionDoor,
+  SettingsUser,
+} from './server-doors';
 export type { GatewayStatus, Verdict } from './status';
+export type { UserRow } from './topics/users';
+export { type AccountChange, UserDirectory } from './user-directory';
 export type { LatestReading, LatestValues } from './values-latest';
 export type { ValueList, ValueRow } from './values-list';

@@ -1,23 +1,29 @@
 import { z } from 'zod';
-import { display, InvalidInputError, isBlank } from '../model';
+import { display, InvalidInputError, isBlank, REDACTED } from '../model';
 
 const CURE = 'Correct the payload; see the help of gateway-admin for what the topic takes.';
 
 /**
  * Reads the payload of a topic. No payload at all is an empty one.
+ * @param secrets names of fields that faults must not show
  * @throws InvalidInputError with all faults
  */
-export function parsePayload<T>(schema: z.ZodType<T>, payload: unknown): T {
+export function parsePayload<T>(schema: z.ZodType<T>, payload: unknown, secrets: readonly string[] = []): T {
   const result = schema.safeParse(isBlank(payload) ? {} : payload);
   if (result.success) return result.data;
   throw new InvalidInputError(
     result.error.issues.map((issue) => ({
       field: ['payload', ...issue.path.map(String)].join('.'),
-      value: display(valueAt(payload, issue.path)),
+      value: isSecret(issue.path, secrets) ? REDACTED : display(valueAt(payload, issue.path)),
       rule: issue.message,
       cure: cureOf(issue),
     })),
   );
+}
+
+/** A payload as a whole contains its secrets, also those whose names are mistyped. */
+function isSecret([field]: readonly PropertyKey[], secrets: readonly string[]): boolean {
+  return secrets.length > 0 && (field === undefined || secrets.includes(String(field)));
 }
 
 function cureOf(issue: z.core.$ZodIssue): string {
@@ -31,6 +37,19 @@ function valueAt(root: unknown, path: readonly PropertyKey[]): unknown {
       typeof value === 'object' && value !== null ? (value as Record<PropertyKey, unknown>)[step] : undefined,
     root,
   );
+}
+
+/**
+ * Runs what takes fields of a payload by their plain names: its faults name them as the payload's.
+ * @throws as the work does
+ */
+export async function payloadFaults<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof InvalidInputError)) throw error;
+    throw new InvalidInputError(error.faults.map((fault) => ({ ...fault, field: `payload.${fault.field}` })));
+  }
 }
 
 /** A field that a parser of the model reads: rule and cure of its faults are those of the payload's. */

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import {
   type AgeCounts,
+  type ClientCounts,
   type ConnectionHealth,
   packageVersion,
   type ServiceLevelReason,
@@ -41,7 +42,7 @@ export interface GatewayStatus {
   readonly verdict: Verdict;
   readonly connections: readonly { readonly name: string; readonly health: ConnectionHealth }[];
   readonly store: StoreHealth;
-  readonly opcua: { readonly sessions: number; readonly endpointUrls: readonly string[] } | undefined;
+  readonly opcua: (ClientCounts & { readonly endpointUrls: readonly string[] }) | undefined;
   readonly counts: AgeCounts & { readonly applications: number; readonly devices: number; readonly metrics: number };
   readonly version: string;
   /** Of the process, ms. */
@@ -61,6 +62,7 @@ export function gatewayStatus({
   health: wholeHealth,
 }: AdministrationDependencies): GatewayStatus {
   const known = connections();
+  const server = opcua();
   const health = store.health();
   const { applications, devices } = store.inventory.merged();
   const counts = freshness?.() ?? NO_COUNTS;
@@ -70,7 +72,7 @@ export function gatewayStatus({
     verdict: verdict(known, health, counts, devices.size, wholeHealth().serviceLevelReasons),
     connections: known,
     store: health,
-    opcua: opcua?.(),
+    opcua: server && { ...server.counts(), endpointUrls: server.endpointUrls },
     counts: { ...counts, applications: applications.size, devices: devices.size, metrics },
     version: packageVersion(),
     uptime: Math.round(process.uptime() * 1_000),

@@ -1,5 +1,5 @@
 /** Users of the OPC UA server, as settings name them. */
-import { type FaultCollector, REDACTED, ROLES, type Role } from '../model';
+import { type FaultCollector, parseUserName, REDACTED, ROLES, type Role } from '../model';
 
 export interface ServerUser {
   readonly name: string;
@@ -12,23 +12,21 @@ export interface ServerUser {
   readonly roles: readonly Role[];
 }
 
-/** What a client without login is called; nobody else may be. */
-const ANONYMOUS = /^anonymous$/i;
-
 export function parseUsers(raw: unknown, field: string, faults: FaultCollector): readonly ServerUser[] {
   if (raw === undefined) return [];
   const users = new Map<string, ServerUser>();
   const items: readonly unknown[] = Array.isArray(raw) ? raw : [undefined];
   items.forEach((item, index) => {
     const at = `${field}[${index}]`;
-    const { name, password, roles }: { name?: unknown; password?: unknown; roles?: unknown } =
-      typeof item === 'object' && item !== null ? item : {};
+    const {
+      name: given,
+      password,
+      roles,
+    }: { name?: unknown; password?: unknown; roles?: unknown } = typeof item === 'object' && item !== null ? item : {};
     const parsedRoles = parseRoles(roles, `${at}.roles`, faults);
-    if (typeof name !== 'string' || name.trim() === '' || name.length > 256)
-      faults.add(`${at}.name`, name, 'a user has a name of 1 to 256 characters', 'Give it a name.');
-    else if (ANONYMOUS.test(name))
-      faults.add(`${at}.name`, name, 'it means a client without login', 'Choose another name.');
-    else if (password !== undefined && (typeof password !== 'string' || password === ''))
+    const name = faults.attempt(() => parseUserName(given, `${at}.name`));
+    if (name === undefined) return;
+    if (password !== undefined && (typeof password !== 'string' || password === ''))
       // Whatever was given instead of a password may be one.
       faults.add(
         `${at}.password`,

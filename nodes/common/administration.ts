@@ -12,7 +12,9 @@ export function administrationOf(service: DatabaseService, logger: Logger): Admi
     connections: () => [...service.connections.values()],
     health: () => service.health.current(),
     freshness: () => service.freshness?.().values ?? { fresh: 0, stale: 0, dead: 0 },
-    opcua: () => service.opcua?.(),
+    opcua: () => service.opcua,
+    administrators: () => service.administrators,
+    users: service.users,
     clock: systemClock,
     logger,
   });

@@ -1,8 +1,15 @@
 /** What the configuration nodes offer to the nodes that name them. */
 import type { Node } from 'node-red';
-import type { HealthMonitor, OutputFolders, ReportedConnection } from '../../lib/admin';
+import type {
+  HealthMonitor,
+  OpcuaDoors,
+  OutputFolders,
+  ReportedConnection,
+  SettingsUser,
+  UserDirectory,
+} from '../../lib/admin';
 import type { ChirpstackConnection } from '../../lib/chirpstack';
-import type { AgeCounts, ClientCounts } from '../../lib/model';
+import type { AgeCounts } from '../../lib/model';
 import type { GatewayStore, StoreSettings } from '../../lib/store';
 
 /** The gateway's memory: the store, and the last known state of everything that works on it. */
@@ -17,8 +24,12 @@ export interface DatabaseService {
   readonly connections: Map<string, ReportedConnection>;
   /** Counts of the stale detector, if there is one. */
   freshness: (() => { readonly values: AgeCounts; readonly devices: AgeCounts }) | undefined;
-  /** Clients of the OPC UA server and where it listens, if there is one. */
-  opcua: (() => ClientCounts & { readonly endpointUrls: readonly string[] }) | undefined;
+  /** The OPC UA server, if one runs: where it listens, its clients, and whom it trusts. */
+  opcua: OpcuaDoors | undefined;
+  /** Users of the OPC UA server's settings, also while it does not run. */
+  administrators: readonly SettingsUser[];
+  /** Users that the gateway itself keeps. */
+  readonly users: UserDirectory;
   /** All of it together. */
   readonly health: HealthMonitor;
 }

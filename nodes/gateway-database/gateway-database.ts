@@ -1,6 +1,6 @@
 import { isAbsolute, join, resolve } from 'node:path';
 import type { NodeAPI, NodeDef } from 'node-red';
-import { HealthMonitor, processProbe } from '../../lib/admin';
+import { HealthMonitor, processProbe, UserDirectory } from '../../lib/admin';
 import { checkNodeVersion, errorText, systemClock } from '../../lib/model';
 import { GatewayStore, parseStoreSettings } from '../../lib/store';
 import { configure } from '../common/configuration';
@@ -44,20 +44,26 @@ const init = (RED: NodeAPI): void => {
       connections: new Map(),
       freshness: undefined,
       opcua: undefined,
+      administrators: [],
+      users: new UserDirectory({ store, clock: systemClock, logger }),
       health: new HealthMonitor({
         store,
         connections: () => service.connections.values(),
         ages: () => service.freshness?.(),
-        clients: () => service.opcua?.(),
+        clients: () => service.opcua?.counts(),
         process: processProbe(),
         clock: systemClock,
         logger,
       }),
     };
     this.service = service;
-    void opened.then(() => service.health.start());
+    void opened.then(() => {
+      service.health.start();
+      return service.users.open();
+    });
     onClose(this, () => {
       service.health.close();
+      service.users.close();
       return opened.then(() => store.close());
     });
   }

@@ -14,9 +14,10 @@ import { onInput, reportFault } from '../common/input';
 import { onClose } from '../common/lifecycle';
 import { processIsEnding } from '../common/process-end';
 import { redLogger } from '../common/red-logger';
-import { type DatabaseService, isDatabaseNode } from '../common/services';
+import { isDatabaseNode } from '../common/services';
 import { StatusReporter } from '../common/status';
 import { startFaults } from './start-faults';
+import { tellAdministrators, wire } from './wiring';
 
 interface Properties extends NodeDef {
   database: string;
@@ -69,7 +70,7 @@ const init = (RED: NodeAPI): void => {
     }
     const { service } = databaseNode;
     const status = new StatusReporter(this);
-    const unsubscribes: (() => void)[] = [];
+    const unsubscribes = [tellAdministrators(service, settings)];
     let lease: ServerLease | undefined;
     let retry: Timer | undefined;
     let closed = false;
@@ -85,20 +86,12 @@ const init = (RED: NodeAPI): void => {
 
     const serve = (server: GatewayServer): void => {
       unsubscribes.push(
-        server.attach(modelSource(service)),
-        service.store.onHealth((health) => server.publishStoreHealth(health)),
-        service.health.onHealth((health) => server.publishHealth(health)),
+        wire(service, server),
         server.onClientEvent((event) => {
           showClients(server);
           this.send({ topic: 'client-event', payload: event });
         }),
       );
-      const opcua: DatabaseService['opcua'] = () => ({ ...server.clientCounts(), endpointUrls: server.endpointUrls });
-      service.opcua = opcua;
-      server.publishHealth(service.health.current());
-      unsubscribes.push(() => {
-        if (service.opcua === opcua) service.opcua = undefined;
-      });
       showClients(server);
       RED.events.emit('lorua:opcua-ready', { id: this.id, endpointUrls: server.endpointUrls });
     };
@@ -166,18 +159,5 @@ const init = (RED: NodeAPI): void => {
     { credentials: { user: { type: 'text' }, password: { type: 'password' } } },
   );
 };
-
-function modelSource({ store }: DatabaseService): Parameters<GatewayServer['attach']>[0] {
-  return {
-    inventory: () => store.inventory.merged(),
-    onInventory: (listener) => store.inventory.onChange(() => listener()),
-    metrics: () => store.metrics.all(),
-    onMetrics: (listener) => store.metrics.onChange(listener),
-    value: (devEui, key) => store.values.get(devEui, key),
-    history: {
-      readHistory: (request, encoding, signal) => store.readEncodedHistory(request, encoding, signal),
-    },
-  };
-}
 
 export = init;

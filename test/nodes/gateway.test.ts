@@ -162,7 +162,7 @@ function database(): NonNullable<GatewayDatabaseNode['service']> {
 /** Where the OPC UA server listens, once it does. */
 function listeningPort(): Promise<number> {
   return eventually(() => {
-    const endpoint = database().opcua?.().endpointUrls[0];
+    const endpoint = database().opcua?.endpointUrls[0];
     return endpoint === undefined ? undefined : Number(new URL(endpoint).port);
   }, 'the OPC UA server');
 }

@@ -5,6 +5,7 @@ import {
   type DeviceList,
   type GatewayStatus,
   type ReportedConnection,
+  UserDirectory,
   type ValueList,
 } from '../../../lib/admin';
 import { verdict } from '../../../lib/admin/status';
@@ -88,6 +89,8 @@ const connected: ConnectionHealth = {
 const folders = { exports: '/nowhere/exports', backups: '/nowhere/backups' };
 const retention = parseStoreSettings({ backend: 'memory' });
 
+const NO_SERVER = { opcua: () => undefined, administrators: () => [] };
+
 let store: GatewayStore;
 let connections: ReportedConnection[];
 let administration: Administration;
@@ -105,7 +108,14 @@ beforeEach(() => {
     connections: () => connections,
     health: () => healthOf({ connections: [{ name: 'Main', health: connected, recentErrors: {} }] }),
     freshness: () => ({ fresh: 1, stale: 0, dead: 0 }),
-    opcua: () => ({ sessions: 2, endpointUrls: ['opc.tcp://h:4840'] }),
+    opcua: () => ({
+      counts: () => ({ sessions: 2, channels: 3, subscriptions: 4, monitoredItems: 5 }),
+      endpointUrls: ['opc.tcp://h:4840'],
+      certificates: undefined,
+      sessions: undefined,
+    }),
+    administrators: () => [],
+    users: new UserDirectory({ store, clock, logger }),
     clock,
     logger,
   });
@@ -174,12 +184,20 @@ describe('status.get', () => {
     const status = await result<GatewayStatus>('status.get');
     assert.deepEqual(status.connections, connections);
     assert.equal(status.store.state, 'opening');
-    assert.deepEqual(status.opcua, { sessions: 2, endpointUrls: ['opc.tcp://h:4840'] });
+    assert.deepEqual(status.opcua, {
+      sessions: 2,
+      channels: 3,
+      subscriptions: 4,
+      monitoredItems: 5,
+      endpointUrls: ['opc.tcp://h:4840'],
+    });
     assert.deepEqual(status.counts, { fresh: 1, stale: 0, dead: 0, applications: 2, devices: 3, metrics: 3 });
     assert.match(status.version, /^\d+\.\d+\.\d+/);
     assert.ok(status.uptime > 0);
     assert.equal(status.time, T);
     const bare = new Administration({
+      ...NO_SERVER,
+      users: new UserDirectory({ store, clock, logger }),
       store,
       retention,
       folders,
@@ -336,6 +354,8 @@ describe('values.list', () => {
     const ownMeanings: OwnMeanings = (device, key) =>
       device === eui(1) && key === 'humidity' ? { unit: 'g/m3' } : undefined;
     const other = new Administration({
+      ...NO_SERVER,
+      users: new UserDirectory({ store, clock, logger }),
       store,
       retention,
       folders,

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Administration, type AdministrationStore } from '../../../lib/admin';
+import { Administration, type AdministrationStore, type OpcuaDoors, UserDirectory } from '../../../lib/admin';
 import {
   type ApplicationId,
   type DevEui,
@@ -17,6 +17,7 @@ import {
   parseSourceId,
   parseTenantId,
   type Quality,
+  ROLES,
   systemClock,
 } from '../../../lib/model';
 import { GatewayStore, MemoryBackend, parseStoreSettings, SqliteBackend } from '../../../lib/store';
@@ -54,6 +55,9 @@ export class Asking {
   readonly store: GatewayStore;
   readonly captured = capturedLogger('dashboard');
   readonly administration: Administration;
+  readonly users: UserDirectory;
+  /** The server that runs, if one does. */
+  opcua: OpcuaDoors | undefined;
 
   private constructor(backend: 'memory' | 'sqlite', changed: (store: GatewayStore) => AdministrationStore) {
     const deps = { clock: systemClock, logger: this.captured.logger };
@@ -63,6 +67,7 @@ export class Asking {
       deps,
       { retentionDays: 0 },
     );
+    this.users = new UserDirectory({ store: this.store, ...deps });
     this.administration = new Administration({
       store: changed(this.store),
       retention: parseStoreSettings({
@@ -74,6 +79,9 @@ export class Asking {
       folders: this.folders,
       connections: () => [],
       health: () => healthOf(),
+      opcua: () => this.opcua,
+      administrators: () => [{ name: 'admin', roles: ROLES, hasPassword: true }],
+      users: this.users,
       ...deps,
     });
   }
@@ -85,11 +93,13 @@ export class Asking {
   ): Promise<Asking> {
     const asking = new Asking(backend, changed);
     await asking.store.open();
+    await asking.users.open();
     return asking;
   }
 
   async stop(): Promise<void> {
     await this.administration.close();
+    this.users.close();
     await this.store.close();
     rmSync(this.folder, { recursive: true, force: true });
   }

@@ -1,0 +1,61 @@
+/** What a server and the database of its gateway tell each other while the node is deployed. */
+import type { OpcuaDoors } from '../../lib/admin';
+import type { Unsubscribe } from '../../lib/model';
+import type { GatewayServer, ModelSource, ServerSettings } from '../../lib/opcua';
+import type { DatabaseService } from '../common/services';
+
+/** Lets questions about users know those of the settings, also while the server does not run. */
+export function tellAdministrators(service: DatabaseService, settings: ServerSettings): Unsubscribe {
+  const administrators = settings.users.map(({ name, roles, password }) => ({
+    name,
+    roles,
+    hasPassword: password !== undefined,
+  }));
+  service.administrators = administrators;
+  return () => {
+    // After a redeploy they are those of the successor.
+    if (service.administrators === administrators) service.administrators = [];
+  };
+}
+
+/** Wires a server that runs. */
+export function wire(service: DatabaseService, server: GatewayServer): Unsubscribe {
+  const opcua: OpcuaDoors = {
+    counts: () => server.clientCounts(),
+    endpointUrls: server.endpointUrls,
+    certificates: server.certificates,
+    sessions: server.sessions,
+  };
+  service.opcua = opcua;
+  let isWired = true;
+  const unsubscribes = [
+    server.attach(modelSource(service)),
+    service.store.onHealth((health) => server.publishStoreHealth(health)),
+    service.health.onHealth((health) => server.publishHealth(health)),
+    () => {
+      isWired = false;
+      if (service.opcua === opcua) service.opcua = undefined;
+    },
+  ];
+  server.publishHealth(service.health.current());
+  // Not before they are known: whoever is not among the users is thrown out.
+  void service.users.opened.then(() => {
+    if (isWired) unsubscribes.push(server.attachUsers(service.users));
+  });
+  return () => {
+    for (const unsubscribe of unsubscribes) unsubscribe();
+  };
+}
+
+function modelSource({ store }: DatabaseService): ModelSource {
+  return {
+    inventory: () => store.inventory.merged(),
+    onInventory: (listener) => store.inventory.onChange(() => listener()),
+    metrics: () => store.metrics.all(),
+    onMetrics: (listener) => store.metrics.onChange(listener),
+    value: (devEui, key) => store.values.get(devEui, key),
+    history: {
+      readHistory: (request, encoding, signal) => store.readEncodedHistory(request, encoding, signal),
+    },
+  };
+}
