@@ -261,6 +261,8 @@ export interface Command {
   readonly transmittedAt?: number;
   /** Last value of the expected metric since then. */
   readonly observed?: number | bigint | boolean | string;
+  /** Why it failed: taken out of the queue unsent, no acknowledgement, or not in the expected state. */
+  readonly failure?: 'discarded' | 'unacknowledged' | 'not-verified';
   /** Who wants it taken back, while that could not be decided. */
   readonly cancelledBy?: string;
   /** Who emptied ChirpStack's queue while it was in there. */
