@@ -5,10 +5,22 @@
 import type { Figures } from './figures';
 import { aggregates, history } from './history';
 import { insert } from './insert';
+import { notification, reads, sampling } from './opcua';
 import { prune } from './prune';
 import { restore } from './restore';
+import { scale } from './scale';
 
-const BENCHMARKS: Readonly<Record<string, () => Promise<Figures>>> = { insert, restore, prune, history, aggregates };
+const BENCHMARKS: Readonly<Record<string, () => Promise<Figures>>> = {
+  insert,
+  restore,
+  prune,
+  history,
+  aggregates,
+  notification,
+  sampling,
+  scale,
+  reads,
+};
 
 function shown(value: number): string {
   if (value >= 1_000) return Math.round(value).toLocaleString('en');
