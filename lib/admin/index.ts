@@ -30,6 +30,6 @@ export type {
 } from './server-doors';
 export type { GatewayStatus, Verdict } from './status';
 export type { UserRow } from './topics/users';
-export { type AccountChange, UserDirectory } from './user-directory';
+export { type AccountChange, type AccountStore, UserDirectory } from './user-directory';
 export type { LatestReading, LatestValues } from './values-latest';
 export type { ValueList, ValueRow } from './values-list';

@@ -136,9 +136,10 @@ export class UserDirectory {
 
   /**
    * Makes an account or changes it, durably; who listens knows when it resolves.
-   * @throws InvalidInputError, or an error of the storage: then nothing has changed
+   * @throws InvalidInputError, or an error of the storage: then nothing has changed, unless the storage finds out later
+   *   that it had done it
    */
-  save(change: AccountChange): Promise<UserAccount> {
+  async save(change: AccountChange): Promise<UserAccount> {
     checkChange(change);
     return this.#inTurn(async () => {
       await this.#load();
