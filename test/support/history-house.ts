@@ -25,6 +25,8 @@ export interface HouseOptions {
   readonly logger?: Logger;
   /** What stands between the store and its disk. */
   readonly disk?: (backend: StorageBackend) => StorageBackend;
+  /** Of the OPC UA server, in place of those of this house. */
+  readonly settings?: Readonly<Record<string, unknown>>;
 }
 
 export interface House {
@@ -69,6 +71,7 @@ export async function openHouse(options: HouseOptions): Promise<House> {
       trustAllClients: true,
       endpoints: ['None', 'Basic256Sha256/SignAndEncrypt'],
       allowAnonymous: true,
+      ...options.settings,
     }),
     { ...deps, random: Math.random },
   );
