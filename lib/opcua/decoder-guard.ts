@@ -1,8 +1,8 @@
 /**
- * Sees to it that a message which cannot be decoded is answered: node-opcua 2.186 drops it and says nothing, so that
- * the client waits for its own time-out, and writes all of it into the log. The decoder is a class of the library that
- * its channels make for themselves, so this reaches into its prototype, once per process, and lets the messages of
- * clients alone.
+ * Sees to it that bytes which cannot be decoded are answered. node-opcua 2.186 drops such a message, says nothing, so
+ * that the client waits for its own time-out, and writes all of it into the log; and some bytes make it throw out of
+ * the event of the socket, which ends the process. Its channels make decoder and transport for themselves, so this
+ * reaches into the prototypes of both, once per process, and lets alone what a client in the same process receives.
  */
 import type { EventEmitter } from 'node:events';
 import type { MessageBuilder } from 'node-opcua';
@@ -22,6 +22,7 @@ export function guardDecoder(library: Library): void {
   const { prototype } = library.MessageBuilder;
   if (guarded.has(prototype)) return;
   guarded.add(prototype);
+  guardTransport(library);
   const decode: unknown = Reflect.get(prototype, '_decodeMessageBody');
   const report: unknown = Reflect.get(prototype, '_report_error');
   if (typeof decode !== 'function' || typeof report !== 'function')
@@ -61,6 +62,38 @@ export function guardDecoder(library: Library): void {
 }
 
 type Decode = (...args: unknown[]) => unknown;
+
+function guardTransport({ ServerTCP_transport, StatusCodes2 }: Library): void {
+  const { prototype } = ServerTCP_transport;
+  const receive: unknown = Reflect.get(prototype, '_on_socket_data');
+  if (typeof receive !== 'function') throw new TypeError('this version of node-opcua receives in another way');
+  const status = StatusCodes2.BadTcpInternalError;
+
+  function onSocketData(this: InstanceType<typeof ServerTCP_transport>, data: Buffer): void {
+    try {
+      quietly(() => Reflect.apply(receive as Decode, this, [data]));
+    } catch {
+      this.sendErrorMessage(status, 'the message is malformed');
+      this.prematureTerminate(new Error('the message is malformed'), status);
+    }
+  }
+  Object.defineProperty(prototype, '_on_socket_data', { value: onSocketData, configurable: true, writable: true });
+}
+
+/** What the library prints for each unknown status code that a client sends, past its own loggers. */
+const NOISE = 'expecting a known StatusCode';
+
+function quietly(action: () => void): void {
+  const { warn } = console;
+  console.warn = (...args: unknown[]): void => {
+    if (typeof args[0] !== 'string' || !args[0].startsWith(NOISE)) Reflect.apply(warn, console, args);
+  };
+  try {
+    action();
+  } finally {
+    console.warn = warn;
+  }
+}
 
 /** Events whose types the library does not export. */
 function emit(emitter: EventEmitter, event: string, ...more: unknown[]): void {

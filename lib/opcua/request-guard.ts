@@ -33,6 +33,7 @@ export function guardRequest(library: Library, request: unknown, options: GuardO
   // As plain numbers, which is what a request carries.
   const value: number = library.AttributeIds.Value;
   const none: number = library.DeadbandType.None;
+  const percent: number = library.DeadbandType.Percent;
 
   const guard = (
     parameters: { samplingInterval: number; filter: unknown },
@@ -50,7 +51,7 @@ export function guardRequest(library: Library, request: unknown, options: GuardO
     if (
       filter instanceof DataChangeFilter &&
       filter.deadbandType !== none &&
-      !(Number.isFinite(filter.deadbandValue) && filter.deadbandValue >= 0)
+      !(filter.deadbandType <= percent && Number.isFinite(filter.deadbandValue) && filter.deadbandValue >= 0)
     ) {
       // The one senseless dead-band that the library answers as it should, with BadDeadbandFilterInvalid.
       filter.deadbandType = library.DeadbandType.Percent;
