@@ -25,6 +25,8 @@ export interface ConnectOptions {
   readonly password: string;
   readonly securityPolicy?: SecurityPolicy;
   readonly securityMode?: MessageSecurityMode;
+  /** Where its key and certificate are, and stay: the same client again. A new one each time if absent. */
+  readonly pkiFolder?: string;
 }
 
 /** Asked in one call: below the operation limits of every server. */
@@ -58,7 +60,7 @@ export class TestClient {
   static async connect(options: ConnectOptions): Promise<TestClient> {
     const folder = mkdtempSync(join(tmpdir(), 'lorua-client-'));
     const clientCertificateManager = new OPCUACertificateManager({
-      rootFolder: join(folder, 'pki'),
+      rootFolder: options.pkiFolder ?? join(folder, 'pki'),
       automaticallyAcceptUnknownCertificate: true,
     });
     await clientCertificateManager.initialize();
