@@ -115,7 +115,15 @@ const services = {
   },
 
   /** Reads so many nodes a call, one call after the other. @returns values a second */
-  async read({ name, nodeIds, seconds }: { name: string; nodeIds: readonly string[]; seconds: number }): Promise<number> {
+  async read({
+    name,
+    nodeIds,
+    seconds,
+  }: {
+    name: string;
+    nodeIds: readonly string[];
+    seconds: number;
+  }): Promise<number> {
     const { session } = connectionOf(name);
     const nodes = nodeIds.map((nodeId) => ({ nodeId, attributeId: AttributeIds.Value }));
     const begun = performance.now();

@@ -85,7 +85,7 @@ let ours: { readonly server: GatewayServer; source?: MemorySource } | undefined;
 
 const services = {
   /** @returns where it listens */
-  async openOurs(): Promise<string> {
+  async openOurs(_: object): Promise<string> {
     const server = new GatewayServer(
       parseServerSettings({
         port: 0,

@@ -2,8 +2,7 @@
 import { join } from 'node:path';
 import { decodeIncomingMessage } from '../lib/chirpstack';
 import { parseReadingMessage, type ReadingMessage, readingMessage } from '../lib/messages';
-import { systemClock } from '../lib/model';
-import { silentLogger } from '../lib/model';
+import { silentLogger, systemClock } from '../lib/model';
 import { parseStaleDetectorSettings, StaleDetector } from '../lib/quality';
 import { devEuiOf, inventoryOf, METRICS_PER_DEVICE, metricOf } from '../test/support/history-database';
 import { openHouse } from '../test/support/history-house';
@@ -13,7 +12,11 @@ import type { Plant } from './opcua-plant';
 const nextNode = (run: () => void): void => void setImmediate(run);
 
 /** An uplink as ChirpStack publishes it by MQTT. */
-function uplink(device: number, values: Readonly<Record<string, number>>, count: number): { topic: string; payload: string } {
+function uplink(
+  device: number,
+  values: Readonly<Record<string, number>>,
+  count: number,
+): { topic: string; payload: string } {
   const devEui = devEuiOf(device);
   const applicationId = '00000000-0000-4000-8000-000000000001';
   return {

@@ -73,14 +73,14 @@ const services = {
 
   /** Uplinks of one device after the other, evenly; each value is the instant at which its event arrived. */
   async feed({ devices, uplinksPerSecond, seconds }: Feeding): Promise<Load & { readonly samples: number }> {
-    const { take } = plantOf();
+    const fed = plantOf();
     let sent = 0;
     const load = await loadOf(async () => {
       const begun = performance.now();
       for (let due = 0; due < uplinksPerSecond * seconds; ) {
         await pause(TICK);
         due = Math.min(((performance.now() - begun) / 1_000) * uplinksPerSecond, uplinksPerSecond * seconds);
-        for (; sent < Math.floor(due); sent++) take(turn++ % devices, valuesAt(preciseNow()));
+        for (; sent < Math.floor(due); sent++) fed.take(turn++ % devices, valuesAt(preciseNow()));
       }
     });
     return { ...load, samples: sent * METRICS_PER_DEVICE };

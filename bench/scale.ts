@@ -2,7 +2,7 @@
 import { median } from '../test/support/measure';
 import type { Figures } from './figures';
 import { startClient } from './opcua-client';
-import { type Growth, type Grown, startGrowth } from './opcua-growth';
+import { type Grown, type Growth, startGrowth } from './opcua-growth';
 
 const RUNS_HERE = 3;
 const MANY: Growth = { devices: 1_000, perDevice: 100, name: 'metric' };
@@ -22,7 +22,7 @@ async function growOurs(growth: Growth): Promise<Ours> {
   const client = startClient();
   const process = startGrowth();
   try {
-    const url = await process.call('openOurs', undefined as never);
+    const url = await process.call('openOurs', {});
     const growing = process.call('growOurs', growth);
     const firstAnswer = await client.call('firstAnswer', { url });
     const grown = await growing;

@@ -104,12 +104,12 @@ const services = {
     });
     for (let device = 0; device < devices; device++) house.take(readingOf(device));
     await house.server.settled();
-    const { access, nodeId } = house;
+    const opened = house;
     return {
-      ...access,
+      ...opened.access,
       nodeIds: Array.from({ length: devices * METRICS_PER_DEVICE }, (_, number) => {
         const { devEui, key } = metricOf(number);
-        return nodeId(devEui, key);
+        return opened.nodeId(devEui, key);
       }),
     };
   },
