@@ -14,6 +14,8 @@ import type { ServerSettings } from './settings';
 type CertificateManager = InstanceType<Library['OPCUACertificateManager']>;
 
 const VALIDITY_DAYS = 3_650;
+/** A client whose clock is behind would refuse a certificate that has just been made, ms. */
+const CLOCK_TOLERANCE = 24 * 3_600_000;
 /** Beside the certificate: the thumbprint (SHA-256) of the one that the gateway made. */
 const MADE_FILE = 'made-by-gateway.txt';
 
@@ -55,7 +57,7 @@ export async function makeOwnCertificate(
       dns,
       ip,
       subject: library.makeSubject(settings.applicationName, hostname()),
-      startDate: new Date(clock.now()),
+      startDate: new Date(clock.now() - CLOCK_TOLERANCE),
       validity: VALIDITY_DAYS,
       outputFile,
     });
