@@ -64,6 +64,8 @@ export interface CallSettings {
   readonly signal?: AbortSignal;
   /** ms; that of the connection if absent. */
   readonly timeout?: number;
+  /** Goes before calls that wait for a slot: somebody waits for what it does. */
+  readonly urgent?: boolean;
 }
 
 /** How a stream tells what happens to it. Nothing is called any more after `cancel()` or `onEnd`. */
@@ -147,7 +149,7 @@ export class ChirpstackConnection {
     settings: CallSettings = {},
   ): Promise<unknown> {
     try {
-      const reply = await this.#perform(method, start, settings.timeout ?? this.settings.callTimeout, settings.signal);
+      const reply = await this.#perform(method, start, settings);
       this.#succeed();
       return reply;
     } catch (error) {
@@ -267,8 +269,7 @@ export class ChirpstackConnection {
           request.setLimit(0);
           return clients.profiles.list(request, metadata, options, callback);
         },
-        Math.min(this.settings.callTimeout, PROBE_TIMEOUT),
-        undefined,
+        { timeout: Math.min(this.settings.callTimeout, PROBE_TIMEOUT), urgent: true },
         true,
       );
       this.#succeed();
@@ -311,16 +312,15 @@ export class ChirpstackConnection {
   async #perform<Reply extends Message>(
     method: string,
     start: StartCall<Reply>,
-    timeout: number,
-    signal: AbortSignal | undefined,
-    first = false,
+    { timeout = this.settings.callTimeout, signal, urgent = false }: CallSettings,
+    isProbe = false,
   ): Promise<unknown> {
     const signals = [this.#closing.signal, ...(signal === undefined ? [] : [signal])];
     // Who waits for a slot when the server goes down would only wait for the next time-out; a probe must not.
-    const waiting = AbortSignal.any(first ? signals : [...signals, this.#outage.signal]);
+    const waiting = AbortSignal.any(isProbe ? signals : [...signals, this.#outage.signal]);
     let release: () => void;
     try {
-      release = await this.#limiter.acquire({ signal: waiting, first });
+      release = await this.#limiter.acquire({ signal: waiting, first: urgent });
     } catch (error) {
       throw error instanceof CallError ? new CallError(method, error.failure) : new CallError(method, GIVEN_UP);
     }

@@ -6,6 +6,7 @@
 import type { ApplicationServiceClient } from '@chirpstack/chirpstack-api/api/application_grpc_pb';
 import type { DeviceServiceClient } from '@chirpstack/chirpstack-api/api/device_grpc_pb';
 import type { DeviceProfileServiceClient } from '@chirpstack/chirpstack-api/api/device_profile_grpc_pb';
+import type { GatewayServiceClient } from '@chirpstack/chirpstack-api/api/gateway_grpc_pb';
 import type { InternalServiceClient } from '@chirpstack/chirpstack-api/api/internal_grpc_pb';
 import type { TenantServiceClient } from '@chirpstack/chirpstack-api/api/tenant_grpc_pb';
 import type { ChannelOptions } from '@grpc/grpc-js';
@@ -14,6 +15,8 @@ import { type ConnectionSettings, grpcTarget } from './connection-settings';
 export const grpc = (): typeof import('@grpc/grpc-js') => require('@grpc/grpc-js') as typeof import('@grpc/grpc-js');
 export const timestamps = (): typeof import('google-protobuf/google/protobuf/timestamp_pb') =>
   require('google-protobuf/google/protobuf/timestamp_pb') as typeof import('google-protobuf/google/protobuf/timestamp_pb');
+export const structs = (): typeof import('google-protobuf/google/protobuf/struct_pb') =>
+  require('google-protobuf/google/protobuf/struct_pb') as typeof import('google-protobuf/google/protobuf/struct_pb');
 export const tenantMessages = (): typeof import('@chirpstack/chirpstack-api/api/tenant_pb') =>
   require('@chirpstack/chirpstack-api/api/tenant_pb') as typeof import('@chirpstack/chirpstack-api/api/tenant_pb');
 export const applicationMessages = (): typeof import('@chirpstack/chirpstack-api/api/application_pb') =>
@@ -22,6 +25,8 @@ export const deviceMessages = (): typeof import('@chirpstack/chirpstack-api/api/
   require('@chirpstack/chirpstack-api/api/device_pb') as typeof import('@chirpstack/chirpstack-api/api/device_pb');
 export const profileMessages = (): typeof import('@chirpstack/chirpstack-api/api/device_profile_pb') =>
   require('@chirpstack/chirpstack-api/api/device_profile_pb') as typeof import('@chirpstack/chirpstack-api/api/device_profile_pb');
+export const gatewayMessages = (): typeof import('@chirpstack/chirpstack-api/api/gateway_pb') =>
+  require('@chirpstack/chirpstack-api/api/gateway_pb') as typeof import('@chirpstack/chirpstack-api/api/gateway_pb');
 export const internalMessages = (): typeof import('@chirpstack/chirpstack-api/api/internal_pb') =>
   require('@chirpstack/chirpstack-api/api/internal_pb') as typeof import('@chirpstack/chirpstack-api/api/internal_pb');
 
@@ -31,6 +36,8 @@ const deviceServices = (): typeof import('@chirpstack/chirpstack-api/api/device_
   require('@chirpstack/chirpstack-api/api/device_grpc_pb') as typeof import('@chirpstack/chirpstack-api/api/device_grpc_pb');
 const profileServices = (): typeof import('@chirpstack/chirpstack-api/api/device_profile_grpc_pb') =>
   require('@chirpstack/chirpstack-api/api/device_profile_grpc_pb') as typeof import('@chirpstack/chirpstack-api/api/device_profile_grpc_pb');
+const gatewayServices = (): typeof import('@chirpstack/chirpstack-api/api/gateway_grpc_pb') =>
+  require('@chirpstack/chirpstack-api/api/gateway_grpc_pb') as typeof import('@chirpstack/chirpstack-api/api/gateway_grpc_pb');
 const internalServices = (): typeof import('@chirpstack/chirpstack-api/api/internal_grpc_pb') =>
   require('@chirpstack/chirpstack-api/api/internal_grpc_pb') as typeof import('@chirpstack/chirpstack-api/api/internal_grpc_pb');
 const tenantServices = (): typeof import('@chirpstack/chirpstack-api/api/tenant_grpc_pb') =>
@@ -42,6 +49,7 @@ export interface Clients {
   readonly applications: ApplicationServiceClient;
   readonly devices: DeviceServiceClient;
   readonly profiles: DeviceProfileServiceClient;
+  readonly gateways: GatewayServiceClient;
   /** For streams only: proxies limit the streams of a connection, and calls would queue behind them. */
   readonly streams: InternalServiceClient;
   close(): void;
@@ -82,6 +90,7 @@ export function createClients(settings: ConnectionSettings): Clients {
     applications: new (applicationServices().ApplicationServiceClient)(target, channelCredentials, shared),
     devices: new (deviceServices().DeviceServiceClient)(target, channelCredentials, shared),
     profiles: new (profileServices().DeviceProfileServiceClient)(target, channelCredentials, shared),
+    gateways: new (gatewayServices().GatewayServiceClient)(target, channelCredentials, shared),
     streams,
     close() {
       calls.close();

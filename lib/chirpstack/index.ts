@@ -18,6 +18,7 @@ export {
   DEFAULT_TLS_PORT,
   parseConnectionSettings,
 } from './connection-settings';
+export { ChirpstackDownlinks } from './downlinks';
 export {
   type DecodedEvent,
   type DecodeOptions,

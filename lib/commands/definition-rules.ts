@@ -22,7 +22,11 @@ export const WHOLE_REFERENCE = /^\{\{\s*([A-Za-z_]\w*)\s*\}\}$/;
 export const REFERENCES = /\{\{\s*([A-Za-z_]\w*)\s*\}\}/g;
 
 /** Builds the definition; what is wrong with it is added to the faults. @param at e.g. `commands[2]` */
-export function completeDefinition(input: DefinitionInput, faults: FaultCollector, at: string): CommandDefinition | undefined {
+export function completeDefinition(
+  input: DefinitionInput,
+  faults: FaultCollector,
+  at: string,
+): CommandDefinition | undefined {
   const before = faults.faults.length;
   const scope = scopeOf(input, faults, at);
   const parameters = input.parameters.map((parameter, index) =>
@@ -31,7 +35,12 @@ export function completeDefinition(input: DefinitionInput, faults: FaultCollecto
   const names = new Set<string>();
   for (const [index, { name }] of parameters.entries()) {
     if (names.has(name))
-      faults.add(`${at}.parameters[${index}].name`, name, 'each parameter has a name of its own', 'Rename one of them.');
+      faults.add(
+        `${at}.parameters[${index}].name`,
+        name,
+        'each parameter has a name of its own',
+        'Rename one of them.',
+      );
     names.add(name);
   }
   const known = new Map(parameters.map((parameter) => [parameter.name, parameter]));
@@ -182,7 +191,12 @@ function judgeSegment(
   if (segment.kind === 'hex') return;
   const parameter = known.get(segment.parameter);
   if (parameter === undefined) {
-    faults.add(`${at}.parameter`, segment.parameter, 'it names a parameter of the command', 'Add or rename the parameter.');
+    faults.add(
+      `${at}.parameter`,
+      segment.parameter,
+      'it names a parameter of the command',
+      'Add or rename the parameter.',
+    );
     return;
   }
   if (!parameter.isRequired && parameter.default === undefined)
@@ -201,7 +215,10 @@ function judgeSegment(
   }
   if (parameter.type === 'String')
     faults.add(`${at}.parameter`, segment.parameter, 'a String makes a text segment', 'Use a text segment.');
-  if ((parameter.type === 'Boolean' || parameter.type === 'Enumeration') && (segment.scale !== 1 || segment.offset !== 0))
+  if (
+    (parameter.type === 'Boolean' || parameter.type === 'Enumeration') &&
+    (segment.scale !== 1 || segment.offset !== 0)
+  )
     faults.add(
       `${at}.scale`,
       segment.scale,
@@ -213,7 +230,12 @@ function judgeSegment(
       const [low, high] = integerRange(segment);
       for (const { name, value } of parameter.choices)
         if (typeof value === 'number' && !(Number.isSafeInteger(value) && value >= low && value <= high))
-          faults.add(`${at}.parameter`, { name, value }, `its value is a whole number from ${low} to ${high}`, 'Correct it.');
+          faults.add(
+            `${at}.parameter`,
+            { name, value },
+            `its value is a whole number from ${low} to ${high}`,
+            'Correct it.',
+          );
     }
     const isNumeric = parameter.choices.every(({ value }) => typeof value === 'number');
     if (!isNumeric)
@@ -245,8 +267,7 @@ function judgeTemplate(
     return;
   }
   if (typeof value !== 'object' || value === null) return;
-  for (const [key, inner] of Object.entries(value) as [string, JsonValue][])
-    judgeTemplate(inner, known, faults, `${at}.${key}`);
+  for (const [key, inner] of Object.entries<JsonValue>(value)) judgeTemplate(inner, known, faults, `${at}.${key}`);
 }
 
 /** Names of the parameters that a payload takes. */

@@ -47,6 +47,7 @@ const seconds = (min: number) => finite.min(min).max(MAX_SECONDS);
 /** Names become parts of OPC UA node ids and keys of messages. */
 export const commandName = z
   .string()
+  // oxlint-disable-next-line no-control-regex
   .regex(/^[^\s/\u0000-\u001f\u007f](?:[^/\u0000-\u001f\u007f]{0,62}[^\s/\u0000-\u001f\u007f])?$/, {
     message: 'a name has 1 to 64 characters, no slash, no control characters, no spaces at its ends',
   });

@@ -1,11 +1,5 @@
 /** Definitions of commands: read from what people and flows give, and looked up for a device. */
-import {
-  type CommandDefinition,
-  type DevEui,
-  type DeviceProfileId,
-  display,
-  FaultCollector,
-} from '../model';
+import { type CommandDefinition, type DevEui, type DeviceProfileId, display, FaultCollector } from '../model';
 import { completeDefinition } from './definition-rules';
 import { definitionSchema } from './definition-schema';
 import { COMMAND_PRESETS, isCommandPreset, presetFields } from './presets';
@@ -35,7 +29,12 @@ export function parseCommandDefinitions(given: unknown, field = 'commands'): rea
     const key = `${'devEui' in definition.scope ? definition.scope.devEui : definition.scope.profileId}/${definition.name}`;
     const other = seen.get(key);
     if (other !== undefined)
-      faults.add(`${at}.name`, definition.name, `${other} has the same name and scope`, 'Rename or remove one of them.');
+      faults.add(
+        `${at}.name`,
+        definition.name,
+        `${other} has the same name and scope`,
+        'Rename or remove one of them.',
+      );
     seen.set(key, at);
     return [definition];
   });
@@ -52,7 +51,12 @@ function parseOne(given: unknown, faults: FaultCollector, at: string): CommandDe
     // An unknown field is named itself, not only the object that it is in.
     const paths = issue.code === 'unrecognized_keys' ? issue.keys.map((key) => [...issue.path, key]) : [issue.path];
     for (const path of paths)
-      faults.add(pathText(at, path), valueAt(fields, path), issue.code === 'unrecognized_keys' ? 'there is no such field' : issue.message, CURE);
+      faults.add(
+        pathText(at, path),
+        valueAt(fields, path),
+        issue.code === 'unrecognized_keys' ? 'there is no such field' : issue.message,
+        CURE,
+      );
   }
   return undefined;
 }
@@ -67,7 +71,10 @@ function withPreset(given: unknown, faults: FaultCollector, at: string): unknown
 }
 
 function pathText(at: string, path: readonly PropertyKey[]): string {
-  return path.reduce<string>((text, step) => (typeof step === 'number' ? `${text}[${step}]` : `${text}.${String(step)}`), at);
+  return path.reduce<string>(
+    (text, step) => (typeof step === 'number' ? `${text}[${step}]` : `${text}.${String(step)}`),
+    at,
+  );
 }
 
 function valueAt(root: unknown, path: readonly PropertyKey[]): unknown {
@@ -96,7 +103,8 @@ export class CommandDefinitions {
   of(devEui: DevEui, profileId: DeviceProfileId | undefined): readonly CommandDefinition[] {
     const all = new Map(this.#byScope.get(devEui));
     if (profileId !== undefined)
-      for (const [name, definition] of this.#byScope.get(profileId) ?? []) if (!all.has(name)) all.set(name, definition);
+      for (const [name, definition] of this.#byScope.get(profileId) ?? [])
+        if (!all.has(name)) all.set(name, definition);
     return [...all.values()];
   }
 

@@ -22,7 +22,12 @@ export type CommandInput =
    * What ChirpStack's queue of the device holds. `conclusive`: an item that is not in it has been missing for so long
    * that an event about it would have come.
    */
-  | { readonly type: 'picture'; readonly items: readonly QueueItem[]; readonly conclusive: boolean; readonly note?: string }
+  | {
+      readonly type: 'picture';
+      readonly items: readonly QueueItem[];
+      readonly conclusive: boolean;
+      readonly note?: string;
+    }
   /** The deadline has passed. */
   | { readonly type: 'overdue'; readonly reason: string }
   | { readonly type: 'cancel'; readonly user: string }
@@ -77,7 +82,12 @@ export function advance(command: Command, input: CommandInput, now: number): Com
   switch (input.type) {
     case 'dispatching':
       return isUnsent(command)
-        ? move({ ...command, call: 'open', attempts: command.attempts + 1, expiry: input.expiry }, 'Sending', 'It is given to ChirpStack.', now)
+        ? move(
+            { ...command, call: 'open', attempts: command.attempts + 1, expiry: input.expiry },
+            'Sending',
+            'It is given to ChirpStack.',
+            now,
+          )
         : command;
     case 'accepted':
       return accepted(command, input.queueItemId, 'ChirpStack has it in the queue of the device.', now);
@@ -244,13 +254,23 @@ function discarded(code: string, description: string, context: Readonly<Record<s
   return `ChirpStack discarded it: ${description}`;
 }
 
-function seen(command: Command, { items, conclusive, note: remark }: Extract<CommandInput, { type: 'picture' }>, now: number): Command {
+function seen(
+  command: Command,
+  { items, conclusive, note: remark }: Extract<CommandInput, { type: 'picture' }>,
+  now: number,
+): Command {
   const item = findItem(items, command);
   if (item !== undefined) {
     const known = accepted(command, item.id, 'It was found in the queue of the device.', now);
     // Pending is what ChirpStack makes of a confirmed item when a gateway has sent it.
     return item.isPending
-      ? transmitted(known, now, "ChirpStack's queue says that it was sent and waits for the acknowledgement.", now, known)
+      ? transmitted(
+          known,
+          now,
+          "ChirpStack's queue says that it was sent and waits for the acknowledgement.",
+          now,
+          known,
+        )
       : known;
   }
   if (!conclusive) return command;
@@ -271,7 +291,12 @@ function seen(command: Command, { items, conclusive, note: remark }: Extract<Com
           now,
         )
       : move(command, 'Cancelled', `It was taken out of ChirpStack's queue${by(command.flushedBy)}.`, now);
-  if (command.state === 'Transmitted' && command.confirmed && command.endedAt === undefined && command.expected === undefined)
+  if (
+    command.state === 'Transmitted' &&
+    command.confirmed &&
+    command.endedAt === undefined &&
+    command.expected === undefined
+  )
     return {
       ...note(command, `It was sent; no acknowledgement was reported, and none is awaited any more.${suffix}`, now),
       endedAt: now,
@@ -286,7 +311,11 @@ function overdue(command: Command, reason: string, now: number): Command {
 function cancel(command: Command, user: string, now: number): Command {
   if (isUnsent(command)) return move(command, 'Cancelled', `Taken back${by(user)} before it was sent.`, now);
   return command.state === 'Sending' && command.cancelledBy === undefined
-    ? note({ ...command, cancelledBy: user }, `To be taken back${by(user)}: it is not known yet whether ChirpStack has it.`, now)
+    ? note(
+        { ...command, cancelledBy: user },
+        `To be taken back${by(user)}: it is not known yet whether ChirpStack has it.`,
+        now,
+      )
     : command;
 }
 
@@ -302,7 +331,11 @@ function measured(command: Command, reading: Reading, now: number): Command {
   const isUnacknowledged = command.failure === 'unacknowledged' && state === 'Failed';
   if (state !== 'Transmitted' && state !== 'Acknowledged' && !isUnacknowledged) return command;
   // What was measured before it was sent says nothing; nor do means and restored values.
-  if (reading.time <= transmittedAt || (reading.origin !== 'event' && reading.origin !== 'replay' && reading.origin !== 'flow')) return command;
+  if (
+    reading.time <= transmittedAt ||
+    (reading.origin !== 'event' && reading.origin !== 'replay' && reading.origin !== 'flow')
+  )
+    return command;
   if (reading.time > transmittedAt + expected.within || !Object.hasOwn(reading.values, expected.metric)) return command;
   const value = reading.values[expected.metric];
   if (value === undefined) return command;
@@ -311,7 +344,11 @@ function measured(command: Command, reading: Reading, now: number): Command {
     ? move(known, 'Verified', `The device reports ${expected.metric} = ${String(value)}.`, now)
     : isUnacknowledged
       ? command
-      : note(known, `The device reports ${expected.metric} = ${String(value)}, not yet ${String(expected.value)}.`, now);
+      : note(
+          known,
+          `The device reports ${expected.metric} = ${String(value)}, not yet ${String(expected.value)}.`,
+          now,
+        );
 }
 
 function verificationOver(command: Command, now: number): Command {
@@ -319,7 +356,9 @@ function verificationOver(command: Command, now: number): Command {
   if (expected === undefined || (state !== 'Transmitted' && state !== 'Acknowledged') || command.endedAt !== undefined)
     return command;
   const found =
-    observed === undefined ? `the device did not report ${expected.metric}` : `${expected.metric} = ${String(observed)}`;
+    observed === undefined
+      ? `the device did not report ${expected.metric}`
+      : `${expected.metric} = ${String(observed)}`;
   return move(
     { ...command, failure: 'not-verified' },
     'Failed',

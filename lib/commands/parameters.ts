@@ -33,7 +33,9 @@ export function parseParameters(
       faults.add(
         `${field}.${name}`,
         value,
-        known.size === 0 ? `${definition.name} takes no parameters` : `${definition.name} takes ${[...known].join(', ')}`,
+        known.size === 0
+          ? `${definition.name} takes no parameters`
+          : `${definition.name} takes ${[...known].join(', ')}`,
         'Remove or rename it.',
       );
   for (const parameter of definition.parameters) {
@@ -117,7 +119,9 @@ function rangeFault({ min, max, step, unit }: NumberParameter, value: number | b
   if (step === undefined) return undefined;
   const start = min ?? 0;
   if (typeof value === 'bigint')
-    return (value - BigInt(start)) % BigInt(step) === 0n ? undefined : `it is ${start} plus a multiple of ${step}${suffix}`;
+    return (value - BigInt(start)) % BigInt(step) === 0n
+      ? undefined
+      : `it is ${start} plus a multiple of ${step}${suffix}`;
   const steps = (value - start) / step;
   return Math.abs(steps - Math.round(steps)) <= Math.max(STEP_TOLERANCE, RELATIVE_TOLERANCE * Math.abs(steps))
     ? undefined

@@ -10,9 +10,12 @@ import {
   type ParameterValues,
   type PayloadSegment,
 } from '../model';
+import { REFERENCES, WHOLE_REFERENCE } from './definition-rules';
+
+type JsonPrimitive = boolean | number | string;
+
 import { MAX_PAYLOAD_BYTES } from './definition-schema';
 import { integerRange } from './integer-range';
-import { REFERENCES, WHOLE_REFERENCE } from './definition-rules';
 
 const CURE = 'Give a value that fits the format of the payload.';
 
@@ -20,7 +23,11 @@ const CURE = 'Give a value that fits the format of the payload.';
  * @param values as parseParameters gives them
  * @throws InvalidInputError where a value does not fit its format, or the whole is too long
  */
-export function encodePayload(definition: CommandDefinition, values: ParameterValues, field = 'parameters'): CommandPayload {
+export function encodePayload(
+  definition: CommandDefinition,
+  values: ParameterValues,
+  field = 'parameters',
+): CommandPayload {
   const faults = new FaultCollector();
   const known = new Map(definition.parameters.map((parameter) => [parameter.name, parameter]));
   if (definition.payload.kind === 'object') {
@@ -31,15 +38,27 @@ export function encodePayload(definition: CommandDefinition, values: ParameterVa
   const parts = definition.payload.segments.map((segment) => encodeSegment(segment, known, values, faults, field));
   const bytes = Buffer.concat(parts);
   if (bytes.length > MAX_PAYLOAD_BYTES)
-    faults.add(field, `${bytes.length} bytes`, `a downlink has at most ${MAX_PAYLOAD_BYTES} bytes`, 'Shorten the texts.');
+    faults.add(
+      field,
+      `${bytes.length} bytes`,
+      `a downlink has at most ${MAX_PAYLOAD_BYTES} bytes`,
+      'Shorten the texts.',
+    );
   else if (bytes.length === 0 && faults.faults.length === 0)
     faults.add(field, '0 bytes', 'a downlink has at least one byte', 'Give a text.');
   faults.throwIfAny();
   return { kind: 'bytes', hex: bytes.toString('hex') };
 }
 
+function reversed(bytes: Buffer): Buffer {
+  return Buffer.from(bytes.toReversed());
+}
+
 /** The number that a parameter puts into bytes, before scale and offset. */
-function numberOf(parameter: CommandParameter | undefined, value: ParameterValue | undefined): number | bigint | undefined {
+function numberOf(
+  parameter: CommandParameter | undefined,
+  value: ParameterValue | undefined,
+): number | bigint | undefined {
   if (parameter?.type === 'Enumeration') {
     const raw = parameter.choices.find(({ name }) => name === value)?.value;
     return typeof raw === 'number' ? raw : undefined;
@@ -77,19 +96,21 @@ function encodeSegment(
     if (!Number.isFinite(width === 4 ? Math.fround(raw) : raw)) return refuse(`it fits a float of ${8 * width} bits`);
     if (width === 4) bytes.writeFloatBE(raw);
     else bytes.writeDoubleBE(raw);
-    return littleEndian ? bytes.reverse() : bytes;
+    return littleEndian ? reversed(bytes) : bytes;
   }
   const raw = rawInteger(number, scale, offset);
   const [low, high] = integerRange(segment);
   if (raw === undefined || raw < low || raw > high)
-    return refuse(`with scale ${scale} and offset ${offset} it fits ${segment.signed ? '' : 'u'}int${8 * width}: ${low} to ${high}`);
+    return refuse(
+      `with scale ${scale} and offset ${offset} it fits ${segment.signed ? '' : 'u'}int${8 * width}: ${low} to ${high}`,
+    );
   const bytes = Buffer.alloc(width);
   let rest = BigInt.asUintN(8 * width, raw);
   for (let index = width - 1; index >= 0; index--) {
     bytes[index] = Number(rest & 0xffn);
     rest >>= 8n;
   }
-  return littleEndian ? bytes.reverse() : bytes;
+  return littleEndian ? reversed(bytes) : bytes;
 }
 
 /** Whole numbers without a scale stay exact; the rest is rounded to the nearest, as doubles allow. */
@@ -110,17 +131,23 @@ function fill(
   if (typeof template === 'string') {
     const whole = WHOLE_REFERENCE.exec(template)?.[1];
     if (whole !== undefined) return jsonValue(whole, known, values, faults, field);
-    return template.replaceAll(REFERENCES, (_text, name: string) => String(jsonValue(name, known, values, faults, field)));
+    return template.replaceAll(REFERENCES, (_text, name: string) =>
+      plainText(jsonValue(name, known, values, faults, field)),
+    );
   }
   if (typeof template !== 'object' || template === null) return template;
   if (Array.isArray(template))
     return (template as readonly JsonValue[]).map((item) => fill(item, known, values, faults, field) ?? null);
   return Object.fromEntries(
-    (Object.entries(template) as [string, JsonValue][]).flatMap(([key, inner]) => {
+    Object.entries<JsonValue>(template).flatMap(([key, inner]) => {
       const filled = fill(inner, known, values, faults, field);
       return filled === undefined ? [] : [[key, filled]];
     }),
   );
+}
+
+function plainText(value: JsonPrimitive | undefined): string {
+  return value === undefined ? '' : String(value);
 }
 
 function jsonValue(
@@ -129,7 +156,7 @@ function jsonValue(
   values: ParameterValues,
   faults: FaultCollector,
   field: string,
-): JsonValue | undefined {
+): JsonPrimitive | undefined {
   const value = values[name];
   if (typeof value === 'bigint') {
     faults.add(`${field}.${name}`, value, 'an object carries whole numbers exactly only within ±2^53', CURE);
@@ -181,7 +208,7 @@ function decodeSegment(
     return part.subarray(0, end < 0 ? part.length : end).toString('utf8');
   }
   const { scale, offset, littleEndian, width } = segment;
-  const ordered = littleEndian ? Buffer.from(part).reverse() : part;
+  const ordered = littleEndian ? reversed(part) : part;
   let value: number | bigint;
   if (segment.kind === 'float') {
     value = (width === 4 ? ordered.readFloatBE() : ordered.readDoubleBE()) * scale + offset;
@@ -191,7 +218,10 @@ function decodeSegment(
     if (segment.signed) raw = BigInt.asIntN(8 * width, raw);
     value = scale === 1 && Number.isSafeInteger(offset) ? raw + BigInt(offset) : Number(raw) * scale + offset;
   }
-  const number = typeof value === 'bigint' && BigInt(Number(value)) === value && Number.isSafeInteger(Number(value)) ? Number(value) : value;
+  const number =
+    typeof value === 'bigint' && BigInt(Number(value)) === value && Number.isSafeInteger(Number(value))
+      ? Number(value)
+      : value;
   switch (parameter?.type) {
     case 'Boolean':
       return number === 0 || number === 1 ? number === 1 : undefined;
@@ -203,6 +233,10 @@ function decodeSegment(
 }
 
 /** A choice's number as the format holds it. */
-function sameRaw(raw: number, sent: number | bigint, segment: { readonly kind: string; readonly width: number }): boolean {
+function sameRaw(
+  raw: number,
+  sent: number | bigint,
+  segment: { readonly kind: string; readonly width: number },
+): boolean {
   return (segment.kind === 'float' && segment.width === 4 ? Math.fround(raw) : raw) === sent;
 }

@@ -3,14 +3,7 @@
  * bytes are those of many devices on the market, but each maker has his own: compare them with the manual.
  */
 
-export const COMMAND_PRESETS = [
-  'valve',
-  'switch',
-  'level',
-  'set-point',
-  'relay-pulse',
-  'reporting-interval',
-] as const;
+export const COMMAND_PRESETS = ['valve', 'switch', 'level', 'set-point', 'relay-pulse', 'reporting-interval'] as const;
 export type CommandPreset = (typeof COMMAND_PRESETS)[number];
 
 type Fields = Readonly<Record<string, unknown>>;

@@ -1,13 +1,6 @@
 /** Commands as text in the store, and back. */
 import { z } from 'zod';
-import {
-  COALESCINGS,
-  COMMAND_STATES,
-  type Command,
-  type JsonObject,
-  parseDevEui,
-  parseMetricKey,
-} from '../model';
+import { COALESCINGS, COMMAND_STATES, type Command, type JsonObject, parseDevEui, parseMetricKey } from '../model';
 import type { CommandRecord } from './doors';
 
 // JSON has no integers beyond ±2^53.
@@ -17,7 +10,9 @@ function replacer(_key: string, value: unknown): unknown {
   return typeof value === 'bigint' ? { [BIGINT]: String(value) } : value;
 }
 
-const bigint = z.strictObject({ [BIGINT]: z.string().regex(/^-?\d{1,20}$/) }).transform((value) => BigInt(value[BIGINT]));
+const bigint = z
+  .strictObject({ [BIGINT]: z.string().regex(/^-?\d{1,20}$/) })
+  .transform((value) => BigInt(value[BIGINT]));
 const plain = z.union([z.number(), z.boolean(), z.string()]);
 const value = z.union([plain, bigint]);
 const state = z.enum(COMMAND_STATES);
@@ -93,6 +88,6 @@ export function fromRecord(text: string): Command | undefined {
   return parsed.success ? (withoutUndefined(parsed.data) as Command) : undefined;
 }
 
-function withoutUndefined<T extends object>(fields: T): object {
+function withoutUndefined(fields: object): object {
   return Object.fromEntries(Object.entries(fields).filter(([, inner]) => inner !== undefined));
 }

@@ -3,7 +3,15 @@
  * the world (an event, a reply) is kept and tried again until it is stored; a request that cannot be stored is refused,
  * and what may have been stored of it all the same is taken out again.
  */
-import { type Clock, type Command, endsWithin, errorText, type Logger, type NewJournalEntry, type Timer } from '../model';
+import {
+  type Clock,
+  type Command,
+  endsWithin,
+  errorText,
+  type Logger,
+  type NewJournalEntry,
+  type Timer,
+} from '../model';
 import type { CommandStore } from './doors';
 import { toRecord } from './records';
 
@@ -94,11 +102,13 @@ export class CommandWriter {
   async #commit(writes: readonly Write[]): Promise<boolean> {
     const newest = new Map(this.#kept);
     const journal = [...this.#keptJournal];
-    const removed = [...this.#removed];
     for (const write of writes) {
       if (write.command !== undefined) newest.set(write.command.id, write.command);
       journal.push(...write.journal);
     }
+    // The same id asked for again is a new request.
+    for (const id of newest.keys()) this.#removed.delete(id);
+    const removed = [...this.#removed];
     try {
       await this.#store.commit({
         records: Array.from(newest.values(), (command) => toRecord(command)),

@@ -2,7 +2,7 @@
  * Commands: what a device can be told (definitions), what it was told (commands), and what is known of its fate (states).
  * Times are ms UTC unless they say otherwise.
  */
-import type { DeviceProfileId, DevEui, MetricKey } from './identifiers';
+import type { DevEui, DeviceProfileId, MetricKey } from './identifiers';
 import type { DeviceClass } from './reading';
 import type { Role } from './users';
 
@@ -105,13 +105,7 @@ export type PayloadSegment =
       readonly length?: number;
     };
 
-export type JsonValue =
-  | null
-  | boolean
-  | number
-  | string
-  | readonly JsonValue[]
-  | { readonly [key: string]: JsonValue };
+export type JsonValue = null | boolean | number | string | readonly JsonValue[] | { readonly [key: string]: JsonValue };
 export type JsonObject = { readonly [key: string]: JsonValue };
 
 /**
