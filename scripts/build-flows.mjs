@@ -4,10 +4,11 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { dashboardNodes } from '../flows/src/dashboard.mjs';
+import { dashboardNodes, PAGES } from '../flows/src/dashboard.mjs';
 import { exampleFlows, withoutEnvironment } from '../flows/src/examples.mjs';
 import { credentials, gatewayNodes } from '../flows/src/gateway.mjs';
 import { monitoringNodes } from '../flows/src/monitoring.mjs';
+import * as shared from '../flows/ui/shared.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
@@ -34,19 +35,46 @@ function finish(nodes, place) {
   return nodes.map((node) => ({ ...resolveNames(node, names, place), id: idOf(`${place}/${node.id}`) }));
 }
 
-/** A page with the words of all languages in it: it must bring everything, the browser loads nothing else. */
+const uiFolder = join(root, 'flows', 'ui');
+const readUi = (file) => readFileSync(join(uiFolder, file), 'utf8');
+
+/** The words of all languages that a page may use: those of all pages, and those that begin with its own name. */
+function wordsOf(name) {
+  const others = PAGES.map(({ file }) => `${file}.`).filter((prefix) => prefix !== `${name}.`);
+  return Object.fromEntries(
+    Object.entries(JSON.parse(readUi('translations.json'))).map(([language, words]) => [
+      language,
+      Object.fromEntries(Object.entries(words).filter(([key]) => !others.some((prefix) => key.startsWith(prefix)))),
+    ]),
+  );
+}
+
+/** Members of an object as the text of a literal, methods as they are written. */
+function literal(members) {
+  return Object.entries(members)
+    .map(([name, value]) => `${typeof value === 'function' ? String(value) : `${name}: ${JSON.stringify(value)}`},`)
+    .join('\n');
+}
+
+/** A page brings everything, as the browser loads nothing else: the words, and what it shares with the other pages. */
 function page(file) {
-  const folder = join(root, 'flows', 'ui');
-  const words = JSON.parse(readFileSync(join(folder, 'translations.json'), 'utf8'));
-  const source = readFileSync(join(folder, file), 'utf8');
-  const placeholder = '/* translations.json */ {}';
-  if (!source.includes(placeholder)) throw new Error(`${file} has no place for the translations`);
-  return source.replace(placeholder, () => JSON.stringify(words));
+  const pieces = {
+    '/* translations.json */ {}': JSON.stringify(wordsOf(file.replace('.vue', ''))),
+    '/* shared.data */': literal(shared.data),
+    '/* shared.computed */': literal(shared.computed),
+    '/* shared.methods */': literal(shared.methods),
+    '/* shared.css */': readUi('shared.css').trimEnd(),
+  };
+  const source = Object.entries(pieces).reduce((text, [place, piece]) => {
+    if (text.split(place).length !== 2) throw new Error(`${file} has no place, or several, for ${place}`);
+    return text.replace(place, () => piece);
+  }, readUi(file));
+  return source.replace(/<!-- (\w+\.html) -->/g, (_, name) => readUi(name).trim());
 }
 
 /** Everything that is generated, by path from the top folder. */
 export function generatedFlows() {
-  const nodes = [...gatewayNodes, ...monitoringNodes, ...dashboardNodes(page('overview.vue'))];
+  const nodes = [...gatewayNodes, ...monitoringNodes, ...dashboardNodes(page, readUi('dark.css'))];
   const files = {
     'flows/gateway.json': finish(nodes, 'gateway'),
     'flows/gateway_cred.json': Object.fromEntries(

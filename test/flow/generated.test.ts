@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { pathToFileURL } from 'node:url';
+import { CONNECTION_ERROR_KINDS, ORIGINS, ROLES, SERVICE_LEVEL_REASONS } from '../../lib/model';
 import { flowVariables, parseEnvironment } from '../../lib/runtime';
 import { repositoryRoot } from '../support/paths';
 
@@ -74,11 +75,14 @@ describe('the generated flows', () => {
 
 describe('the words of the dashboard', () => {
   const words = JSON.parse(read('flows/ui/translations.json')) as Record<string, Record<string, string>>;
-  const page = read('flows/ui/overview.vue');
+  const english = words['en-US'] ?? {};
+  const sources = readdirSync(join(repositoryRoot, 'flows', 'ui'))
+    .filter((name) => /\.(?:vue|html|mjs)$/.test(name))
+    .map((name) => ({ name, text: read(`flows/ui/${name}`) }));
+  const pages = sources.filter(({ name }) => name.endsWith('.vue')).map(({ name }) => name.replace('.vue', ''));
 
   it('are there in every language, with the same places to fill', () => {
     const places = (text: string) => [...text.matchAll(/\{\w+\}/g)].map(String).sort();
-    const english = words['en-US'] ?? {};
     assert.deepEqual(Object.keys(words), ['en-US', 'de', 'fr']);
     for (const [language, translated] of Object.entries(words)) {
       assert.deepEqual(Object.keys(translated), Object.keys(english), language);
@@ -94,12 +98,65 @@ describe('the words of the dashboard', () => {
     const source = read('lib/admin/status.ts');
     const codes = [...source.matchAll(/^ {2}\| '([a-z-]+)'/gm)].map(([, code]) => code);
     assert.ok(codes.length > 9);
-    for (const code of codes)
-      for (const key of [`why.${code}`, `cure.${code}`]) assert.ok(key in (words['en-US'] ?? {}), key);
+    for (const code of codes) for (const key of [`why.${code}`, `cure.${code}`]) assert.ok(key in english, key);
   });
 
-  it('are there for every key that the page uses', () => {
-    for (const [, key = ''] of page.matchAll(/\bt\('([\w.]+)'[,)]/g)) assert.ok(key in (words['en-US'] ?? {}), key);
-    for (const [, key = ''] of page.matchAll(/\bcount\('([\w.]+)'/g)) assert.ok(key in (words['en-US'] ?? {}), key);
+  it('are there for every reason of the service level, kind of error and origin of readings', () => {
+    for (const reason of Object.keys(SERVICE_LEVEL_REASONS)) assert.ok(`health.reason.${reason}` in english, reason);
+    for (const kind of CONNECTION_ERROR_KINDS) assert.ok(`health.error.${kind}` in english, kind);
+    for (const origin of ORIGINS) assert.ok(`health.origin.${origin}` in english, origin);
+    for (const role of ROLES) assert.ok(`role.${role}.hint` in english, role);
+  });
+
+  it('are there for every key that a page uses, in the part that the page is given', () => {
+    for (const { name, text } of sources) {
+      const own = `${name.split('.')[0] ?? ''}.`;
+      for (const [, key = ''] of text.matchAll(/\b(?:t|known|count|amount)\('([\w.-]+)'[,)]/g)) {
+        const found = [key, own + key].find((candidate) => candidate in english);
+        assert.ok(found, `${name}: ${key}`);
+        const owner = pages.find((page) => found.startsWith(`${page}.`));
+        assert.ok(owner === undefined || `${owner}.` === own, `${name} is not given ${found}`);
+      }
+    }
+  });
+
+  it('are used, each of them', () => {
+    const all = sources.map(({ text }) => text).join('\n');
+    const unused = Object.keys(english).filter((key) => {
+      if (all.includes(`'${key}'`)) return false;
+      // Keys that are put together: the beginning stands in the source, or the last word does.
+      const words = key.split('.');
+      const beginnings = words.map((_, index) => words.slice(0, index + 1).join('.'));
+      return (
+        !beginnings.some((beginning) => all.includes(`'${beginning}.'`)) && !all.includes(`'${words.at(-1) ?? ''}'`)
+      );
+    });
+    assert.deepEqual(unused, []);
+  });
+});
+
+describe('the pages of the dashboard', () => {
+  const flow = JSON.parse(read('flows/gateway.json')) as { type: string; name?: string; format?: string }[];
+
+  it('bring everything: no place is left to fill, and nothing is loaded from elsewhere', () => {
+    const templates = flow.filter(({ type }) => type === 'ui-template');
+    assert.ok(templates.length > 5);
+    for (const { name, format = '' } of templates) {
+      assert.doesNotMatch(format, /shared\.(?:data|computed|methods|css)|translations\.json|<!--/, name);
+      assert.doesNotMatch(format, /\bsrc=|\bimport\b|@import|url\(|https?:/, name);
+    }
+  });
+
+  it('write nothing that somebody else has named as HTML', () => {
+    for (const { name = '', format = '' } of flow.filter(({ type }) => type === 'ui-template'))
+      assert.doesNotMatch(format, /v-html|innerHTML|insertAdjacentHTML|document\.write/, name);
+  });
+
+  it('get answers for the browser that asked, and keep none for others', () => {
+    const bases = JSON.stringify(flow.filter(({ type }) => type === 'ui-base'));
+    assert.match(bases, /"includeClientData":true/);
+    assert.match(bases, /"acceptsClientConfig":\[[^\]]*"ui-template"/);
+    for (const node of flow.filter(({ type }) => type === 'ui-template'))
+      assert.match(JSON.stringify(node), /"storeOutMessages":false,"passthru":false,"resendOnRefresh":false/);
   });
 });
