@@ -85,13 +85,13 @@ const NOISE = 'expecting a known StatusCode';
 
 function quietly(action: () => void): void {
   const { warn } = console;
-  console.warn = (...args: unknown[]): void => {
+  Reflect.set(console, 'warn', (...args: unknown[]): void => {
     if (typeof args[0] !== 'string' || !args[0].startsWith(NOISE)) Reflect.apply(warn, console, args);
-  };
+  });
   try {
     action();
   } finally {
-    console.warn = warn;
+    Reflect.set(console, 'warn', warn);
   }
 }
 

@@ -80,6 +80,12 @@ export function protect(options: ProtectionOptions): Protection {
     endpoint.on('message', (_message: unknown, channel: ServerSecureChannelLayer) => connections.requested(channel));
   }
   server.on('newChannel', (channel: ServerSecureChannelLayer) => connections.channelMade(channel));
+  const { ServiceFault, StatusCodes } = library;
+  server.on('response', (response: unknown) => {
+    // Part 4 §7.39: the library says of an answer what is said of requests.
+    if (response instanceof ServiceFault && response.responseHeader.serviceResult === StatusCodes.BadTcpMessageTooLarge)
+      response.responseHeader.serviceResult = StatusCodes.BadResponseTooLarge;
+  });
   return {
     close() {
       places.close();
