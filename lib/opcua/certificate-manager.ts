@@ -26,6 +26,7 @@ interface Options {
 /** Authorities above a certificate, at most. */
 const LONGEST_CHAIN = 5;
 
+const TAKEN: ReadonlySet<string> = new Set(['Good']);
 /** What is forgiven where everybody is let in. */
 const MATTERS_OF_TRUST: ReadonlySet<string> = new Set([
   'BadCertificateUntrusted',
@@ -47,7 +48,7 @@ export function createCertificateManager(library: Library, { folder, store, acce
       const [certificate] = chain;
       if (certificate === undefined) return 'BadCertificateInvalid' as Status;
       const status = await super.verifyCertificateAsync(chain, options);
-      const isTaken = status === 'Good' || (acceptAll && MATTERS_OF_TRUST.has(status));
+      const isTaken = TAKEN.has(status) || (acceptAll && MATTERS_OF_TRUST.has(status));
       if (!isTaken) return status;
       if (!isForUse(certificate, store)) return 'BadCertificateUseNotAllowed' as Status;
       // Also of one that names no authority to the library, and one that is trusted by itself.
