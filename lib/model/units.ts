@@ -37,6 +37,8 @@ export const UNITS = {
   second: unit('SEC', 's', 'second [unit of time]'),
   millisecond: unit('C26', 'ms', 'millisecond'),
   byte: unit('AD', 'byte', 'byte'),
+  degree: unit('DD', '°', 'degree [unit of angle]'),
+  metre: unit('MTR', 'm', 'metre'),
 } as const satisfies Record<string, Unit>;
 
 /** A unit with what people write for it besides its symbol; spaces, dots and the height of digits do not matter. */
@@ -106,7 +108,7 @@ const WRITTEN: readonly (readonly [Unit, ...string[]])[] = [
   [unit('B47', 'kN', 'kilonewton')],
   [unit('NU', 'N·m', 'newton metre')],
   // Length, area, volume
-  [unit('MTR', 'm', 'metre'), 'metre', 'meter', 'metres', 'meters'],
+  [UNITS.metre, 'metre', 'meter', 'metres', 'meters'],
   [unit('4H', 'µm', 'micrometre (micron)'), 'um'],
   [unit('MMT', 'mm', 'millimetre'), 'millimetre', 'millimeter'],
   [unit('CMT', 'cm', 'centimetre'), 'centimetre', 'centimeter'],
@@ -138,7 +140,7 @@ const WRITTEN: readonly (readonly [Unit, ...string[]])[] = [
   [unit('K40', 'gn', 'standard acceleration of free fall')],
   [unit('RPM', 'r/min', 'revolutions per minute'), 'rpm', 'U/min', 'tr/min'],
   [unit('C94', 'min⁻¹', 'reciprocal minute'), '1/min'],
-  [unit('DD', '°', 'degree [unit of angle]'), 'deg', 'degree', 'degrees', 'Grad'],
+  [UNITS.degree, 'deg', 'degree', 'degrees', 'Grad'],
   [unit('C81', 'rad', 'radian')],
   [unit('E96', '°/s', 'degree per second'), 'deg/s'],
   // Mass and concentration

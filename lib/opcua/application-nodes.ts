@@ -16,14 +16,19 @@ export class ApplicationNodes {
     this.#root = factory.object({
       id: 'lorawan',
       browseName: 'LoRaWAN',
-      inModel: true,
+      nameOf: 'model',
       displayName: 'LoRaWAN',
-      description: 'Applications and devices of ChirpStack',
-      type: 'FolderType',
+      description: 'Applications, devices and LoRa gateways of ChirpStack',
+      type: factory.types.network,
       parent: factory.addressSpace.rootFolder.objects,
       link: 'organizedBy',
     });
     factory.addNodeVersion(this.#root, 'lorawan/node-version');
+  }
+
+  /** The object that everything of LoRaWAN is below. */
+  get network(): UAObject {
+    return this.#root;
   }
 
   /** The folder of an application, made or renamed as needed. */

@@ -12,15 +12,15 @@ import {
   STORE_STATES,
   type StoreHealth,
 } from '../model';
+import type { Members } from './device-parts';
+import { CONNECTION, GATEWAY, NAMEPLATE, STORE } from './gateway-types';
 import { CLIENTS, DEVICES, ERRORS, PROCESS } from './health-types';
 import type { LiveVariable } from './live-variable';
-import type { NodeFactory, VariableSpecification } from './node-factory';
-import { CONNECTION, GATEWAY, STORE } from './object-types';
+import type { NodeFactory } from './node-factory';
 import type { PlainValue } from './values';
 
 export { SERVICE_LEVELS } from '../model';
 
-type Members<Key extends string> = Readonly<Record<Key, LiveVariable>>;
 type Values<Key extends string> = Readonly<Partial<Record<Key, PlainValue>>>;
 
 interface ConnectionNodes {
@@ -76,24 +76,27 @@ export class GatewayNodes {
     const object = factory.object({
       id: 'gateway',
       browseName: 'Gateway',
-      inModel: true,
+      nameOf: 'model',
       displayName: 'Gateway',
       description: 'How the gateway itself is doing',
       type: types.gateway,
       parent: factory.addressSpace.rootFolder.objects,
       link: 'organizedBy',
     });
-    this.#members = this.#make(object, 'gateway', GATEWAY);
+    const nameplate = { manufacturer: 'Lorua', model: 'Lorua', softwareRevision: version } as const;
+    for (const key of ['manufacturer', 'model', 'softwareRevision'] as const)
+      factory.property(object, `gateway/nameplate/${key}`, NAMEPLATE[key], nameplate[key]);
+    this.#members = this.#factory.members(object, 'gateway', GATEWAY);
     this.#connectionsFolder = factory.part(object, 'gateway/connection', 'Connections', 'FolderType');
     factory.addNodeVersion(this.#connectionsFolder, 'gateway/node-version');
     const store = factory.part(object, 'gateway/store', 'Store', types.store);
-    this.#store = this.#make(store, 'gateway/store', STORE);
+    this.#store = this.#factory.members(store, 'gateway/store', STORE);
     const devices = factory.part(object, 'gateway/devices', 'Devices', types.devices);
-    this.#devices = this.#make(devices, 'gateway/devices', DEVICES);
+    this.#devices = this.#factory.members(devices, 'gateway/devices', DEVICES);
     const clients = factory.part(object, 'gateway/clients', 'Clients', types.clients);
-    this.#clients = this.#make(clients, 'gateway/clients', CLIENTS);
+    this.#clients = this.#factory.members(clients, 'gateway/clients', CLIENTS);
     const process = factory.part(object, 'gateway/process', 'Process', types.process);
-    this.#process = this.#make(process, 'gateway/process', PROCESS);
+    this.#process = this.#factory.members(process, 'gateway/process', PROCESS);
     const now = factory.now();
     this.#members.version.update(version, now, now);
     this.#members.startTime.update(now, now, now);
@@ -218,9 +221,13 @@ export class GatewayNodes {
       link: 'organizedBy',
     });
     const errorsOf = (part: string, browseName: string): Members<keyof typeof ERRORS> =>
-      this.#make(this.#factory.part(object, `${id}/${part}`, browseName, types.errors), `${id}/${part}`, ERRORS);
+      this.#factory.members(
+        this.#factory.part(object, `${id}/${part}`, browseName, types.errors),
+        `${id}/${part}`,
+        ERRORS,
+      );
     return {
-      members: this.#make(object, id, CONNECTION),
+      members: this.#factory.members(object, id, CONNECTION),
       errors: errorsOf('errors', 'Errors'),
       recentErrors: errorsOf('recentErrors', 'RecentErrors'),
       health,
@@ -256,17 +263,6 @@ export class GatewayNodes {
   #update<Key extends string>(members: Members<Key>, values: Values<Key>): void {
     const now = this.#factory.now();
     for (const key of Object.keys(values) as Key[]) members[key].update(values[key], now, now);
-  }
-
-  #make<Key extends string>(
-    parent: UAObject,
-    id: string,
-    specifications: Readonly<Record<Key, VariableSpecification>>,
-  ): Members<Key> {
-    const keys = Object.keys(specifications) as Key[];
-    return Object.fromEntries(
-      keys.map((key) => [key, this.#factory.member(parent, `${id}/${key}`, specifications[key])]),
-    ) as Members<Key>;
   }
 }
 

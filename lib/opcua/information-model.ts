@@ -1,9 +1,7 @@
 /** Objects/LoRaWAN: applications and devices, kept in step with what the sources know, never rebuilt. */
-import type { UAObject } from 'node-opcua';
 import {
   type Clock,
   type DevEui,
-  type Device,
   type DeviceEvent,
   EMPTY_INVENTORY,
   errorText,
@@ -17,15 +15,18 @@ import {
   type Unsubscribe,
 } from '../model';
 import { ApplicationNodes } from './application-nodes';
-import { DeviceNodes } from './device-nodes';
+import type { DeviceNodes } from './device-nodes';
+import { Devices } from './devices';
+import { Heartbeat } from './heartbeat';
 import type { NodeMetric } from './history/options';
 import { type HistorySource, MergedSources, type MetricsChange, type ModelSource } from './model-source';
 import type { NodeFactory } from './node-factory';
+import { ProfileTypes } from './profile-types';
+import { RadioGateways } from './radio-gateways';
 import type { RepeatedEntries } from './repeated';
-import { Slices } from './slices';
+import type { ServerSettings } from './settings';
+import { Slices, type Work } from './slices';
 
-/** Devices that only messages name: a flow that invents DevEUIs must not fill the memory. */
-const MAX_OTHER_DEVICES = 1_000;
 /** How often it is looked for removed devices whose time is over, ms. */
 const LONGEST_SWEEP = 60_000;
 /** Devices that are compared in one step. */
@@ -36,8 +37,7 @@ export interface InformationModelOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly repeated: RepeatedEntries;
-  /** ms */
-  readonly removedNodesKept: number;
+  readonly settings: Pick<ServerSettings, 'removedNodesKept' | 'sourceTime' | 'heartbeatSeconds'>;
 }
 
 export class InformationModel {
@@ -47,30 +47,53 @@ export class InformationModel {
   readonly #repeated: RepeatedEntries;
   readonly #removedNodesKept: number;
   readonly #applications: ApplicationNodes;
-  readonly #devices = new Map<DevEui, DeviceNodes>();
+  readonly #profileTypes: ProfileTypes;
+  readonly #devices: Devices;
+  readonly #radioGateways: RadioGateways;
+  readonly #heartbeat: Heartbeat;
   readonly #sources = new MergedSources();
   readonly #slices: Slices;
   #inventory: Inventory = EMPTY_INVENTORY;
   #syncQueued = false;
   /** The next sync shows what the sources know, also where something is shown already. */
   #catchesUp = false;
-  #others = 0;
   #sweep: Timer | undefined;
   #closed = false;
 
   constructor(options: InformationModelOptions) {
-    const { factory, clock, logger } = options;
+    const { factory, clock, logger, repeated, settings } = options;
     this.#factory = factory;
     this.#clock = clock;
     this.#logger = logger;
-    this.#repeated = options.repeated;
-    this.#removedNodesKept = options.removedNodesKept;
+    this.#repeated = repeated;
+    this.#removedNodesKept = settings.removedNodesKept;
     this.#slices = new Slices(
       clock,
       (slice) => factory.addressSpace.modelChangeTransaction(slice),
       (error) => this.#failed(error),
     );
+    const schedule = (work: Work): void => {
+      if (!this.#closed) this.#slices.add(work);
+    };
     this.#applications = new ApplicationNodes(factory);
+    this.#radioGateways = new RadioGateways(factory, this.#applications.network);
+    this.#profileTypes = new ProfileTypes(factory, schedule);
+    this.#heartbeat = new Heartbeat({
+      clock,
+      interval: settings.heartbeatSeconds * 1_000,
+      fallback: settings.sourceTime,
+      schedule,
+    });
+    this.#devices = new Devices({
+      factory,
+      clock,
+      logger,
+      repeated,
+      sources: this.#sources,
+      applications: this.#applications,
+      profileTypes: this.#profileTypes,
+      heartbeat: this.#heartbeat,
+    });
   }
 
   get deviceCount(): number {
@@ -88,11 +111,15 @@ export class InformationModel {
       value: (devEui, key) => source.value(devEui, key),
       ...(source.history === undefined ? {} : { history: source.history }),
       ...(source.meanings === undefined ? {} : { meanings: source.meanings }),
+      onGatewaysSeen: (listener) => source.onGatewaysSeen?.(listener) ?? (() => undefined),
     };
     this.#sources.add(own);
     const stops = [
       own.onInventory(() => this.#requestSync()),
       own.onMetrics((change) => this.#metricsChanged(change)),
+      // About once a poll; what is shown already costs nothing.
+      own.onGatewaysSeen?.(() => this.#slices.add(this.#radioGateways.follow(this.#sources.inventory().gateways))) ??
+        (() => undefined),
       ...(own.meanings === undefined ? [] : [own.meanings.onChange(() => this.#slices.add(this.#refreshMeanings()))]),
     ];
     this.#catchesUp = true;
@@ -144,6 +171,7 @@ export class InformationModel {
 
   close(): void {
     this.#closed = true;
+    this.#heartbeat.close();
     this.#sweep?.cancel();
     this.#slices.clear();
   }
@@ -174,12 +202,14 @@ export class InformationModel {
     this.#inventory = inventory;
     const fresh: DeviceNodes[] = [];
     for (const application of inventory.applications.values()) this.#applications.folder(application);
+    yield* this.#profileTypes.follow(inventory.profiles);
+    yield* this.#radioGateways.follow(inventory.gateways);
     let step = 0;
     for (const device of inventory.devices.values()) {
       if (!this.#devices.has(device.devEui)) {
-        fresh.push(this.#createKnown(device));
+        fresh.push(this.#devices.createKnown(device, inventory));
         yield;
-      } else if (this.#follow(device) || ++step % STEP === 0) yield;
+      } else if (this.#devices.follow(device, inventory) || ++step % STEP === 0) yield;
     }
     const { keepHistory } = this.#sources;
     for (const definition of this.#sources.metrics()) {
@@ -207,7 +237,7 @@ export class InformationModel {
 
   /** Looks up again what metrics mean, after what the user says has changed. */
   *#refreshMeanings(): Generator<void> {
-    for (const nodes of this.#devices.values()) {
+    for (const nodes of this.#devices.all()) {
       nodes.refreshMeanings();
       yield;
     }
@@ -221,67 +251,20 @@ export class InformationModel {
   }
 
   *#removeMissing(inventory: Inventory): Generator<void> {
-    for (const nodes of this.#devices.values()) {
-      if (inventory.devices.has(nodes.devEui) || nodes.shown === undefined || nodes.removedAt !== undefined) continue;
-      nodes.remove(this.#clock.monotonic());
-      this.#logger.info({
-        operation: 'build-address-space',
-        event: 'removed',
-        message: 'device is out of service, because ChirpStack does not know it any more',
-        device: nodes.devEui,
-      });
-      yield;
-    }
-    this.#removeUnusedApplications();
+    yield* this.#devices.removeMissing(inventory);
+    yield* this.#radioGateways.removeMissing(inventory.gateways, this.#clock.monotonic());
+    this.#removeUnused();
     this.#planSweep();
-  }
-
-  /** @returns whether anything had to be done */
-  #follow(device: Device): boolean {
-    const nodes = this.#devices.get(device.devEui);
-    if (nodes === undefined) return false;
-    const parent = this.#parentOf(device);
-    const profile = this.#inventory.profiles.get(device.profileId);
-    if (nodes.isInStep(device, parent, profile)) return false;
-    if (nodes.shown === undefined) this.#others--;
-    nodes.show(device, parent, profile);
-    return true;
-  }
-
-  #createKnown(device: Device): DeviceNodes {
-    const parent = this.#parentOf(device);
-    const nodes = this.#make(parent, device.devEui, device.name);
-    nodes.show(device, parent, this.#inventory.profiles.get(device.profileId));
-    return nodes;
   }
 
   /** For a reading that comes before its device was made, or of a device that no inventory knows. */
   #create(reading: Reading): DeviceNodes | undefined {
-    const { devEui, name } = reading.device;
+    const { devEui } = reading.device;
     const known = this.#inventory.devices.get(devEui) ?? this.#sources.inventory().devices.get(devEui);
-    if (known === undefined && this.#others >= MAX_OTHER_DEVICES) {
-      this.#repeated.write(
-        'other devices',
-        {
-          operation: 'publish',
-          event: 'dropped',
-          reason: 'overflow',
-          message: `readings of more than ${MAX_OTHER_DEVICES} devices that ChirpStack does not know`,
-          device: devEui,
-          cure: 'Look for a function node that makes up msg.device.devEui.',
-        },
-        (entry) => this.#logger.warn(entry),
-      );
-      return undefined;
-    }
     let nodes: DeviceNodes | undefined;
     this.#factory.addressSpace.modelChangeTransaction(() => {
-      if (known !== undefined) nodes = this.#createKnown(known);
-      else {
-        nodes = this.#make(this.#applications.others(), devEui, name ?? devEui);
-        nodes.describe(reading.device);
-        this.#others++;
-      }
+      nodes =
+        known === undefined ? this.#devices.createOther(reading) : this.#devices.createKnown(known, this.#inventory);
     });
     const made = nodes;
     // Its first metrics come with it; those that follow are changes.
@@ -289,42 +272,9 @@ export class InformationModel {
     return made;
   }
 
-  #make(parent: UAObject, devEui: DevEui, name: string): DeviceNodes {
-    const nodes = new DeviceNodes(
-      this.#factory,
-      parent,
-      devEui,
-      name === '' ? devEui : name,
-      (device, key, value, expected) =>
-        this.#repeated.write(
-          `type ${device} ${key}`,
-          {
-            operation: 'publish',
-            event: 'dropped',
-            reason: 'bad-type',
-            message: `a ${typeof value} came for a metric whose values are ${expected}`,
-            device,
-            metric: key,
-            cure: 'Let the codec give one type always, or give the other one a key of its own.',
-          },
-          (entry) => this.#logger.warn(entry),
-        ),
-      (device, key) => this.#sources.ownMeaning(device, key),
-    );
-    this.#devices.set(devEui, nodes);
-    return nodes;
-  }
-
-  #parentOf(device: Device): UAObject {
-    const { applicationId } = device;
-    return this.#applications.folder(
-      this.#inventory.applications.get(applicationId) ?? { id: applicationId, name: applicationId },
-    );
-  }
-
-  #removeUnusedApplications(): void {
-    const used = new Set([...this.#devices.values()].map(({ parent }) => parent));
-    this.#applications.removeUnused(this.#inventory.applications, used);
+  #removeUnused(): void {
+    this.#applications.removeUnused(this.#inventory.applications, this.#devices.parents);
+    this.#profileTypes.removeUnused(this.#inventory.profiles, this.#devices.profiles);
   }
 
   #metricsChanged({ added, changed }: MetricsChange): void {
@@ -346,7 +296,7 @@ export class InformationModel {
 
   #planSweep(): void {
     if (this.#sweep !== undefined || this.#closed) return;
-    if (![...this.#devices.values()].some(({ removedAt }) => removedAt !== undefined)) return;
+    if (!this.#devices.hasRemoved && !this.#radioGateways.hasRemoved) return;
     const delay = Math.min(Math.max(this.#removedNodesKept, 1_000), LONGEST_SWEEP);
     this.#sweep = this.#clock.after(delay, () => {
       this.#sweep = undefined;
@@ -354,16 +304,12 @@ export class InformationModel {
     });
   }
 
-  /** Deletes what was removed long enough ago, but nothing that a client still monitors: that would not come back. */
+  /** Deletes what was removed long enough ago. */
   *#bury(): Generator<void> {
-    for (const nodes of this.#devices.values()) {
-      if (nodes.removedAt === undefined || this.#clock.monotonic() - nodes.removedAt < this.#removedNodesKept) continue;
-      if (nodes.isMonitored) continue;
-      this.#devices.delete(nodes.devEui);
-      this.#factory.addressSpace.deleteNode(nodes.object);
-      yield;
-    }
-    this.#removeUnusedApplications();
+    const until = this.#clock.monotonic() - this.#removedNodesKept;
+    yield* this.#devices.bury(until);
+    yield* this.#radioGateways.bury(until);
+    this.#removeUnused();
     this.#planSweep();
   }
 }

@@ -22,6 +22,8 @@ export class LiveVariable {
   #time = 0;
   /** When the quality was recognised, ms UTC. */
   #statusTime = 0;
+  /** Source time of the last heartbeat, ms UTC; 0 if there never was one. */
+  #beat = 0;
   #outOfService = false;
   #follower: Follower | undefined;
 
@@ -40,6 +42,10 @@ export class LiveVariable {
   /** Source time of the value, ms UTC; 0 while there is none. */
   get time(): number {
     return this.#time;
+  }
+
+  get quality(): Quality {
+    return this.#quality;
   }
 
   get hasValue(): boolean {
@@ -62,7 +68,7 @@ export class LiveVariable {
   settle(type: ValueType): void {
     if (this.#type !== undefined) return;
     this.#type = type;
-    this.#writer.settleDataType(this.variable, type);
+    this.#writer.setDataType(this.variable, type);
   }
 
   /** Shows a new value, whatever its time. It must fit the type, which must be settled. */
@@ -95,8 +101,29 @@ export class LiveVariable {
     else this.#show(this.#statusTime === 0 ? now : new Date(this.#statusTime), now);
   }
 
+  /**
+   * Shows a fresh value once more, as if it had been measured now: for clients that judge age by the SourceTimestamp.
+   * What is known of the value, its true time among it, stays; a value that is not Good is left alone.
+   */
+  beat(now: Date): void {
+    if (this.#quality !== 'Good' || this.#value === undefined || this.#outOfService) return;
+    if (now.getTime() <= this.#time) return;
+    this.#beat = now.getTime();
+    this.#publish(this.#value, this.#quality, now, now);
+  }
+
+  /** True times from now on. */
+  endBeat(now: Date): void {
+    if (this.#beat === 0) return;
+    this.#beat = 0;
+    if (!this.#outOfService) this.#show(this.#statusTime === 0 ? now : new Date(this.#statusTime), now);
+  }
+
   #show(sourceTime: Date, serverTime: Date): void {
-    this.#publish(this.#value, this.#quality, sourceTime, serverTime);
+    // The time of a value that took a while to get here must not go back behind that of the last heartbeat.
+    const isBehind =
+      this.#quality === 'Good' && this.#beat > sourceTime.getTime() && this.#beat <= serverTime.getTime();
+    this.#publish(this.#value, this.#quality, isBehind ? new Date(this.#beat) : sourceTime, serverTime);
   }
 
   #publish(value: PlainValue, quality: Quality, sourceTime: Date, serverTime: Date): void {

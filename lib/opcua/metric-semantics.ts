@@ -18,10 +18,17 @@ import {
 } from '../model';
 import type { Library } from './library';
 import type { LiveVariable } from './live-variable';
+import { addProperty, retype, textOf } from './properties';
 import { type PlainValue, splitInt64, type ValueType, type ValueWriter } from './values';
 
 /** Bits of the verb in a ModelChangeStructure (Part 5 §12.17). */
-export const MODEL_CHANGES = { referenceAdded: 0x04, referenceDeleted: 0x08, dataTypeChanged: 0x10 } as const;
+export const MODEL_CHANGES = {
+  nodeAdded: 0x01,
+  nodeDeleted: 0x02,
+  referenceAdded: 0x04,
+  referenceDeleted: 0x08,
+  dataTypeChanged: 0x10,
+} as const;
 
 const SOURCE_TEXTS: Readonly<Record<UnitSource, string>> = {
   user: 'Set by a user of the gateway',
@@ -119,7 +126,7 @@ export class MetricSemantics {
 
   #properties({ unit, range, states }: MetricMeaning, type: ValueType | undefined): Properties {
     const { DataType, VariantArrayType, Range, EnumValueType } = this.#library;
-    const text = (value: string): LocalizedText => this.#text(value);
+    const text = (value: string): LocalizedText => textOf(this.#library, value);
     const structure = (value: unknown): NonNullable<PropertyContent['value']> => ({
       dataType: DataType.ExtensionObject,
       value,
@@ -168,13 +175,7 @@ export class MetricSemantics {
   #setTypeDefinition(variable: UAVariable, name: string): number {
     const type = variable.addressSpace.findVariableType(name);
     if (type === null || variable.typeDefinition.toString() === type.nodeId.toString()) return 0;
-    const reference = (nodeId: typeof type.nodeId): Parameters<UAVariable['addReference']>[0] => ({
-      referenceType: 'HasTypeDefinition',
-      isForward: true,
-      nodeId,
-    });
-    variable.removeReference(reference(variable.typeDefinition));
-    variable.addReference(reference(type.nodeId));
+    retype(variable, type.nodeId);
     return MODEL_CHANGES.referenceAdded | MODEL_CHANGES.referenceDeleted;
   }
 
@@ -195,25 +196,16 @@ export class MetricSemantics {
     const { dataType, valueRank = -1, description, value } = content;
     const property =
       known ??
-      this.#namespace.addVariable({
-        nodeId: `s=${id}/${name}`,
-        browseName: { name, namespaceIndex: 0 },
-        description: this.#text(description),
-        propertyOf: variable,
-        typeDefinition: 'PropertyType',
+      addProperty(this.#library, this.#namespace, variable, {
+        id: `s=${id}/${name}`,
+        name,
+        description,
         dataType,
         valueRank,
-        accessLevel: 'CurrentRead',
-        userAccessLevel: 'CurrentRead',
-        minimumSamplingInterval: 0,
       });
-    if (property.description.text !== description) property.setDescription(this.#text(description));
+    if (property.description.text !== description) property.setDescription(textOf(this.#library, description));
     if (value !== undefined && (isNews || known === null)) property.setValueFromSource(value);
     return known === null ? MODEL_CHANGES.referenceAdded : 0;
-  }
-
-  #text(text: string): LocalizedText {
-    return new this.#library.LocalizedText({ text, locale: null });
   }
 
   #followText(live: LiveVariable, states: readonly StateText[] | undefined): void {

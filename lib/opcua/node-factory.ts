@@ -1,16 +1,29 @@
 /** Makes nodes with everything said explicitly: access level, rank, type, description, browse name. */
-import type { AddressSpace, LocalizedText, Namespace, NodeId, UAObject, UAObjectType, UAVariable } from 'node-opcua';
+import type {
+  AddressSpace,
+  BaseNode,
+  LocalizedText,
+  Namespace,
+  NodeId,
+  UAObject,
+  UAObjectType,
+  UAVariable,
+} from 'node-opcua';
 import type { Clock, MetricMeaning, Unit } from '../model';
 import { Historizing } from './history/configuration';
 import type { Library } from './library';
 import { LiveVariable } from './live-variable';
 import { engineeringUnits, MetricSemantics, typeDefinitionOf } from './metric-semantics';
-import { createObjectTypes, GATEWAY_NAMESPACE, MODEL_NAMESPACE, type ObjectTypes } from './object-types';
-import { type ValueType, ValueWriter } from './values';
+import { addNamespaces, type Namespaces } from './namespaces';
+import { createObjectTypes, type ObjectTypes } from './object-types';
+import { addProperty, type PropertySpecification, textOf } from './properties';
+import { type PlainValue, type ValueType, ValueWriter } from './values';
 
 export interface VariableSpecification {
   /** BrowseName in the model's namespace, and DisplayName. */
   readonly name: string;
+  /** The BrowseName is one of the Devices standard. */
+  readonly inDi?: boolean;
   readonly type: ValueType;
   readonly description: string;
   readonly unit?: Unit;
@@ -22,8 +35,8 @@ export interface ObjectSpecification {
   /** Identifier of the node in `urn:lorua:gateway`. */
   readonly id: string;
   readonly browseName: string;
-  /** Whether the browse name is one of the model, so that type and instance can be compared. */
-  readonly inModel?: boolean;
+  /** Whose word the browse name is, so that type and instance can be compared; absent = of no type. */
+  readonly nameOf?: 'model' | 'di';
   readonly displayName: string;
   readonly description?: string;
   readonly type: UAObjectType | 'FolderType';
@@ -31,35 +44,46 @@ export interface ObjectSpecification {
   readonly link: 'componentOf' | 'organizedBy';
 }
 
+/** What an attribute of a variable is where nothing else is said. */
+export interface VariableAttributes {
+  readonly dataType: NodeId;
+  readonly valueRank: number;
+  readonly accessLevel: string;
+  readonly userAccessLevel: string;
+  readonly minimumSamplingInterval: number;
+}
+
 export class NodeFactory {
   readonly library: Library;
   readonly addressSpace: AddressSpace;
+  readonly namespaces: Namespaces;
   readonly writer: ValueWriter;
   readonly types: ObjectTypes;
   readonly clock: Clock;
-  readonly #model: Namespace;
-  readonly #gateway: Namespace;
   readonly #historizing: Historizing;
   readonly #semantics: MetricSemantics;
 
-  constructor(library: Library, addressSpace: AddressSpace, clock: Clock) {
+  /** Adds namespaces and types to the standard ones. */
+  static async open(library: Library, addressSpace: AddressSpace, clock: Clock): Promise<NodeFactory> {
+    return new NodeFactory(library, addressSpace, clock, await addNamespaces(library, addressSpace));
+  }
+
+  private constructor(library: Library, addressSpace: AddressSpace, clock: Clock, namespaces: Namespaces) {
     this.library = library;
     this.addressSpace = addressSpace;
     this.clock = clock;
-    this.writer = new ValueWriter(library);
-    // The order gives the namespace indices, which careless clients write down.
-    this.#model = addressSpace.registerNamespace(MODEL_NAMESPACE);
-    this.#gateway = addressSpace.registerNamespace(GATEWAY_NAMESPACE);
-    this.#historizing = new Historizing(library, addressSpace, this.#gateway);
-    this.#semantics = new MetricSemantics(library, this.#gateway, this.writer, clock);
-    this.types = createObjectTypes(this.#model, (type, members) => {
+    this.namespaces = namespaces;
+    this.writer = new ValueWriter(library, namespaces.di.index);
+    this.#historizing = new Historizing(library, addressSpace, namespaces.gateway);
+    this.#semantics = new MetricSemantics(library, namespaces.gateway, this.writer, clock);
+    this.types = createObjectTypes(addressSpace, namespaces, (type, members) => {
       for (const [, specification] of Object.entries(members)) this.#addToType(type, specification);
     });
   }
 
   /** Whether values in a namespace are ours, pushed by this program. */
   isPushed(namespaceIndex: number): boolean {
-    return namespaceIndex === this.#gateway.index;
+    return namespaceIndex === this.namespaces.gateway.index;
   }
 
   now(): Date {
@@ -67,14 +91,15 @@ export class NodeFactory {
   }
 
   text(text: string): LocalizedText {
-    return new this.library.LocalizedText({ text, locale: null });
+    return textOf(this.library, text);
   }
 
   object(specification: ObjectSpecification): UAObject {
-    const { id, browseName, displayName, description, type, parent, link, inModel = false } = specification;
-    return this.#gateway.addObject({
+    const { id, browseName, displayName, description, type, parent, link, nameOf = 'gateway' } = specification;
+    const { gateway } = this.namespaces;
+    return gateway.addObject({
       nodeId: `s=${id}`,
-      browseName: { name: browseName, namespaceIndex: (inModel ? this.#model : this.#gateway).index },
+      browseName: { name: browseName, namespaceIndex: this.namespaces[nameOf].index },
       displayName: this.text(displayName),
       ...(description === undefined ? {} : { description: this.text(description) }),
       typeDefinition: type,
@@ -82,25 +107,57 @@ export class NodeFactory {
     });
   }
 
-  /** A folder or part of an object, named by the model. */
-  part(parent: UAObject, id: string, name: string, type: UAObjectType | 'FolderType'): UAObject {
-    return this.object({ id, browseName: name, inModel: true, displayName: name, type, parent, link: 'componentOf' });
+  /** A folder or part of an object, named by the model or by the Devices standard. */
+  part(
+    parent: UAObject,
+    id: string,
+    name: string,
+    type: UAObjectType | 'FolderType',
+    nameOf: 'model' | 'di' = 'model',
+  ): UAObject {
+    return this.object({ id, browseName: name, nameOf, displayName: name, type, parent, link: 'componentOf' });
+  }
+
+  /** All variables of an object, by their keys; the ids are the keys behind that of the object. */
+  members<Key extends string>(
+    parent: UAObject,
+    id: string,
+    specifications: Readonly<Record<Key, VariableSpecification>>,
+  ): Readonly<Record<Key, LiveVariable>> {
+    const keys = Object.keys(specifications) as Key[];
+    return Object.fromEntries(
+      keys.map((key) => [key, this.member(parent, `${id}/${key}`, specifications[key])]),
+    ) as Record<Key, LiveVariable>;
   }
 
   /** A variable that the model names. */
   member(parent: UAObject, id: string, specification: VariableSpecification): LiveVariable {
     const { name, type, description } = specification;
-    const variable = this.#gateway.addVariable({
+    const variable = this.namespaces.gateway.addVariable({
       nodeId: `s=${id}`,
-      browseName: { name, namespaceIndex: this.#model.index },
+      browseName: { name, namespaceIndex: this.#nameIndex(specification) },
       displayName: this.text(name),
       description: this.text(description),
       componentOf: parent,
       typeDefinition: this.#typeDefinition(specification),
-      ...this.#attributes(type),
+      ...this.attributes(type),
     });
-    this.#addSemantics(this.#gateway, variable, `s=${id}`, specification);
+    this.#addSemantics(this.namespaces.gateway, variable, `s=${id}`, specification);
     return new LiveVariable(this.writer, variable, type, this.now());
+  }
+
+  /** A property that a type demands, with a value that stays. */
+  property(parent: UAObject, id: string, specification: VariableSpecification, value: PlainValue): void {
+    const { name, type, description } = specification;
+    const now = this.now();
+    const property = addProperty(this.library, this.namespaces.gateway, parent, {
+      id: `s=${id}`,
+      name,
+      nameIndex: this.#nameIndex(specification),
+      description,
+      dataType: this.writer.dataTypeId(type),
+    });
+    this.writer.publishValue(property, type, value, 'Good', now, now);
   }
 
   /**
@@ -116,14 +173,14 @@ export class NodeFactory {
     type: ValueType | undefined,
     meaning: MetricMeaning,
   ): LiveVariable {
-    const variable = this.#gateway.addVariable({
+    const variable = this.namespaces.gateway.addVariable({
       nodeId: `s=${id}`,
-      browseName: { name: key, namespaceIndex: this.#gateway.index },
+      browseName: { name: key, namespaceIndex: this.namespaces.gateway.index },
       displayName: this.text(name),
       description: this.text(name === key ? key : `${name} (${key})`),
       componentOf: parent,
       typeDefinition: typeDefinitionOf(meaning, type),
-      ...this.#attributes(type),
+      ...this.attributes(type),
     });
     return new LiveVariable(this.writer, variable, type, this.now());
   }
@@ -147,32 +204,38 @@ export class NodeFactory {
    * @param id identifier of the NodeVersion property
    */
   addNodeVersion(node: UAObject, id: string): void {
-    const version = this.#gateway.addVariable({
-      nodeId: `s=${id}`,
-      browseName: { name: 'NodeVersion', namespaceIndex: 0 },
-      description: this.text('Grows with each change of what is below the node'),
-      propertyOf: node,
-      typeDefinition: 'PropertyType',
-      ...this.#attributes('String'),
+    const version = addProperty(this.library, this.namespaces.gateway, node, {
+      id: `s=${id}`,
+      name: 'NodeVersion',
+      description: 'Grows with each change of what is below the node',
+      dataType: 'String',
     });
     const now = this.now();
     this.writer.publishValue(version, 'String', '1', 'Good', now, now);
   }
 
-  /** Tells clients that a variable changed otherwise than in its value; `verb` as in Part 5 §12.17. */
-  announceChange(variable: UAVariable, verb: number): void {
+  /** Tells clients that a node changed otherwise than in its value; `verb` as in Part 5 §12.17. */
+  announceChange(node: BaseNode, verb: number): void {
+    this.announceChanges([[node, verb]]);
+  }
+
+  /** Tells of many changes in one event. */
+  announceChanges(changes: readonly (readonly [BaseNode, number])[]): void {
     const { library } = this;
     this.addressSpace.rootFolder.objects.server.raiseEvent('GeneralModelChangeEventType', {
       changes: {
         dataType: library.DataType.ExtensionObject,
         arrayType: library.VariantArrayType.Array,
-        value: [
-          new library.ModelChangeStructureDataType({
-            affected: variable.nodeId,
-            affectedType: variable.typeDefinition,
-            verb,
-          }),
-        ],
+        value: changes.map(
+          ([node, verb]) =>
+            new library.ModelChangeStructureDataType({
+              affected: node.nodeId,
+              // Null for what has no type definition: types.
+              affectedType:
+                'typeDefinition' in node ? (node as UAObject | UAVariable).typeDefinition : new library.NodeId(),
+              verb,
+            }),
+        ),
       },
     });
   }
@@ -184,18 +247,10 @@ export class NodeFactory {
     to.addReference(reference);
   }
 
-  #attributes(type: ValueType | undefined): {
-    dataType: NodeId;
-    valueRank: number;
-    accessLevel: string;
-    userAccessLevel: string;
-    minimumSamplingInterval: number;
-  } {
+  /** @param type undefined = not known */
+  attributes(type: ValueType | undefined): VariableAttributes {
     return {
-      dataType:
-        type === undefined
-          ? this.library.resolveNodeId(`i=${this.library.DataTypeIds.BaseDataType}`)
-          : this.writer.dataTypeId(type),
+      dataType: this.writer.dataTypeId(type),
       valueRank: type === 'String[]' ? 1 : -1,
       accessLevel: 'CurrentRead',
       userAccessLevel: 'CurrentRead',
@@ -208,19 +263,23 @@ export class NodeFactory {
     return states === undefined ? 'BaseDataVariableType' : 'MultiStateDiscreteType';
   }
 
+  #nameIndex({ inDi = false }: VariableSpecification): number {
+    return (inDi ? this.namespaces.di : this.namespaces.model).index;
+  }
+
   #addToType(type: UAObjectType, specification: VariableSpecification): void {
     const id = `s=${type.browseName.name}/${specification.name}`;
-    const variable = this.#model.addVariable({
+    const variable = this.namespaces.model.addVariable({
       nodeId: id,
-      browseName: { name: specification.name, namespaceIndex: this.#model.index },
+      browseName: { name: specification.name, namespaceIndex: this.#nameIndex(specification) },
       displayName: this.text(specification.name),
       description: this.text(specification.description),
       componentOf: type,
       modellingRule: 'Mandatory',
       typeDefinition: this.#typeDefinition(specification),
-      ...this.#attributes(specification.type),
+      ...this.attributes(specification.type),
     });
-    this.#addSemantics(this.#model, variable, id, specification, 'Mandatory');
+    this.#addSemantics(this.namespaces.model, variable, id, specification, 'Mandatory');
   }
 
   #addSemantics(
@@ -228,32 +287,28 @@ export class NodeFactory {
     variable: UAVariable,
     id: string,
     { unit, states }: VariableSpecification,
-    modellingRule?: 'Mandatory',
+    modellingRule?: PropertySpecification['modellingRule'],
   ): void {
     const { library } = this;
-    const property = (name: string, description: string, dataType: string, valueRank: number): UAVariable =>
-      namespace.addVariable({
-        nodeId: `${id}/${name}`,
-        browseName: { name, namespaceIndex: 0 },
-        description: this.text(description),
-        propertyOf: variable,
-        typeDefinition: 'PropertyType',
-        ...(modellingRule === undefined ? {} : { modellingRule }),
+    const { DataType, VariantArrayType } = library;
+    const property = (name: string, description: string, dataType: string, valueRank?: number): UAVariable =>
+      addProperty(library, namespace, variable, {
+        id: `${id}/${name}`,
+        name,
+        description,
         dataType,
-        valueRank,
-        accessLevel: 'CurrentRead',
-        userAccessLevel: 'CurrentRead',
-        minimumSamplingInterval: 0,
+        ...(valueRank === undefined ? {} : { valueRank }),
+        ...(modellingRule === undefined ? {} : { modellingRule }),
       });
     if (unit !== undefined)
-      property('EngineeringUnits', 'Unit of the value', 'EUInformation', -1).setValueFromSource({
-        dataType: library.DataType.ExtensionObject,
+      property('EngineeringUnits', 'Unit of the value', 'EUInformation').setValueFromSource({
+        dataType: DataType.ExtensionObject,
         value: engineeringUnits(library, unit),
       });
     if (states !== undefined)
       property('EnumStrings', 'What 0, 1, … mean', 'LocalizedText', 1).setValueFromSource({
-        dataType: library.DataType.LocalizedText,
-        arrayType: library.VariantArrayType.Array,
+        dataType: DataType.LocalizedText,
+        arrayType: VariantArrayType.Array,
         value: states.map((state) => this.text(state)),
       });
   }

@@ -12,6 +12,7 @@ import { HistoryService } from './history/service';
 import { Identities } from './identities';
 import { InformationModel } from './information-model';
 import type { Library } from './library';
+import { publishRights } from './namespaces';
 import { NodeFactory } from './node-factory';
 import type { Pki } from './pki';
 import { type Protection, protect, tellFailure } from './protection';
@@ -76,15 +77,16 @@ export async function openServer(opening: Opening): Promise<Running> {
   if (addressSpace === null) throw new Error('the OPC UA library made no address space');
   withdrawEndpoints(library, server, settings.endpoints);
 
-  const factory = new NodeFactory(library, addressSpace, clock);
+  const factory = await NodeFactory.open(library, addressSpace, clock);
   grantRights(library, addressSpace, settings.allowAnonymous);
+  publishRights(library, [factory.namespaces.model, factory.namespaces.gateway]);
   const gateway = new GatewayNodes(factory, packageVersion());
   const model = new InformationModel({
     factory,
     clock,
     logger,
     repeated,
-    removedNodesKept: settings.removedNodesKept,
+    settings,
   });
   const history = await serveHistory(opening, server, addressSpace, factory, model);
   showServiceLevel(library, addressSpace, gateway);

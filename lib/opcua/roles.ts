@@ -5,7 +5,7 @@
 import type { AddressSpace, NodeId, RolePermissionTypeOptions } from 'node-opcua';
 import type { Role } from '../model';
 import type { Library } from './library';
-import { GATEWAY_NAMESPACE, MODEL_NAMESPACE } from './object-types';
+import { DI_NAMESPACE, GATEWAY_NAMESPACE, MODEL_NAMESPACE } from './namespaces';
 
 /** Every session has the rights of Anonymous, every one with a login also those of AuthenticatedUser. */
 type Grantee = Role | 'Anonymous' | 'AuthenticatedUser';
@@ -43,7 +43,7 @@ export function grantRights(library: Library, addressSpace: AddressSpace, allowA
     addressSpace.getNamespace(uri).setDefaultRolePermissions(permissions(library, rights));
   grant('http://opcfoundation.org/UA/', STANDARD);
   grant(addressSpace.getOwnNamespace().namespaceUri, DIAGNOSTICS);
-  grant(MODEL_NAMESPACE, allowAnonymous ? { ...MODEL, Anonymous: LOOK } : MODEL);
+  for (const uri of [MODEL_NAMESPACE, DI_NAMESPACE]) grant(uri, allowAnonymous ? { ...MODEL, Anonymous: LOOK } : MODEL);
   grant(GATEWAY_NAMESPACE, allowAnonymous ? { ...INSTANCES, Anonymous: OBSERVE } : INSTANCES);
   const diagnostics = permissions(library, DIAGNOSTICS);
   for (const id of DIAGNOSTICS_NODES) addressSpace.findNode(`i=${id}`)?.setRolePermissions(diagnostics);

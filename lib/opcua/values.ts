@@ -7,7 +7,15 @@ import { type MetricDataType, type MetricValue, QUALITY_CODES, type Quality } fr
 import type { Library } from './library';
 
 /** Built-in types (Part 6 §5.1.2) of the variables that Lorua makes, by their numbers in the standard. */
-export type ScalarType = MetricDataType | 'Byte' | 'UInt32' | 'UInt64' | 'DateTime' | 'LocalizedText';
+export type ScalarType =
+  | MetricDataType
+  | 'Byte'
+  | 'UInt32'
+  | 'UInt64'
+  | 'DateTime'
+  | 'LocalizedText'
+  /** DeviceHealthEnumeration of the Devices standard; its numbers. */
+  | 'DeviceHealth';
 /** A scalar, or an array of texts. */
 export type ValueType = ScalarType | 'String[]';
 
@@ -16,6 +24,9 @@ export type PlainValue = MetricValue | Date | readonly string[] | undefined;
 
 /** Status codes from here on are Bad: severity is in the two top bits. */
 const FIRST_BAD = 0x8000_0000;
+
+/** DeviceHealthEnumeration in the namespace of the Devices standard. */
+const DEVICE_HEALTH_ENUMERATION = 6244;
 
 interface Internals {
   _internal_set_dataValue(value: DataValue): void;
@@ -33,16 +44,22 @@ export function splitInt64(value: bigint): [number, number] {
 export class ValueWriter {
   readonly #library: Library;
   readonly #statusCodes: ReadonlyMap<Quality, DataValue['statusCode']>;
+  readonly #diIndex: number;
 
-  constructor(library: Library) {
+  /** @param diIndex index of the namespace of the Devices standard */
+  constructor(library: Library, diIndex: number) {
     this.#library = library;
+    this.#diIndex = diIndex;
     const { StatusCodes } = library;
     const names = Object.keys(QUALITY_CODES) as Quality[];
     this.#statusCodes = new Map(names.map((name) => [name, StatusCodes[name]]));
   }
 
-  /** NodeId of a data type in namespace 0. */
-  dataTypeId(type: ValueType): NodeId {
+  /** NodeId of a data type; that of BaseDataType where it is not known. */
+  dataTypeId(type: ValueType | undefined): NodeId {
+    if (type === undefined) return this.#library.resolveNodeId(`i=${this.#library.DataTypeIds.BaseDataType}`);
+    if (type === 'DeviceHealth')
+      return this.#library.resolveNodeId(`ns=${this.#diIndex};i=${DEVICE_HEALTH_ENUMERATION}`);
     return this.#library.resolveNodeId(`i=${this.#builtIn(type)}`);
   }
 
@@ -71,15 +88,20 @@ export class ValueWriter {
     (variable as UAVariable & Internals)._internal_set_dataValue(shown);
   }
 
-  /** Settles the data type of a variable that was BaseDataType. Its monitored items stay. */
-  settleDataType(variable: UAVariable, type: ValueType): void {
+  /**
+   * Changes the data type of a variable; its monitored items stay.
+   * @param type undefined = BaseDataType
+   */
+  setDataType(variable: UAVariable, type: ValueType | undefined): void {
     const internals = variable as UAVariable & Internals;
     internals.dataType = this.dataTypeId(type);
     internals._basicDataType = undefined;
   }
 
   #builtIn(type: ValueType): Variant['dataType'] {
-    return this.#library.DataType[type === 'String[]' ? 'String' : type];
+    if (type === 'String[]') return this.#library.DataType.String;
+    // Enumerations are sent as their numbers (Part 6 §5.2.4).
+    return this.#library.DataType[type === 'DeviceHealth' ? 'Int32' : type];
   }
 
   #fill(variant: Variant, type: ValueType, value: Exclude<PlainValue, undefined>): void {

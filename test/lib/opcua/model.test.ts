@@ -26,6 +26,7 @@ import {
   devEuiOf,
   deviceOf,
   OTHER_APPLICATION,
+  PROFILE,
   readingOf,
   settingsOf,
   simpleSource,
@@ -110,9 +111,9 @@ test('every quality is a status code of the library, with the same number', () =
 });
 
 test('the tree, by identity and with names for people', async () => {
-  assert.deepEqual(await displayNames('ns=3;s=lorawan'), ['Hall', 'NodeVersion', 'Yard']);
+  assert.deepEqual(await displayNames('ns=3;s=lorawan'), ['Gateways', 'Hall', 'NodeVersion', 'Yard']);
   assert.deepEqual(await displayNames(`ns=3;s=application/${APPLICATION}`), ['NodeVersion', 'Sensor 1']);
-  assert.deepEqual(await displayNames(D1), ['Identification', 'Measurements', 'Radio', 'Status']);
+  assert.deepEqual(await displayNames(D1), ['DeviceHealth', 'Identification', 'Measurements', 'Radio', 'Status']);
   assert.deepEqual(await displayNames(`${D1}/metric`), ['NodeVersion', 'Temperature', 'door']);
   assert.deepEqual(await displayNames(`${D1}/radio`), [
     'DataRate',
@@ -120,6 +121,7 @@ test('the tree, by identity and with names for people', async () => {
     'FPort',
     'Frequency',
     'GatewayCount',
+    'LostFrames',
     'RSSI',
     'SNR',
   ]);
@@ -128,12 +130,14 @@ test('the tree, by identity and with names for people', async () => {
     'DeviceClass',
     'Enabled',
     'ExternalPower',
+    'HealthReason',
     'LastJoin',
     'LastSeen',
     'Margin',
   ]);
   const [type] = await browse(D1, 'HasTypeDefinition');
-  assert.equal(type?.browseName.toString(), '2:LoRaWANDeviceType');
+  assert.equal(type?.nodeId.toString(), `ns=3;s=profile/${PROFILE}`);
+  assert.equal(type?.displayName.text, 'TH-1');
   const value = async (id: string): Promise<unknown> => (await client.read(`${D1}/${id}`)).value.value;
   assert.equal(await value('identification/devEui'), devEuiOf(1));
   assert.equal(await value('identification/profile'), 'TH-1');
@@ -377,7 +381,7 @@ test('renames and moves change what is there, in place', async () => {
   source.metricsChanged(source.define(1, 'temperature', 'Double', 'Air temperature'));
   source.changed();
   await server.settled();
-  assert.deepEqual(await displayNames('ns=3;s=lorawan'), ['Great hall', 'NodeVersion', 'Yard']);
+  assert.deepEqual(await displayNames('ns=3;s=lorawan'), ['Gateways', 'Great hall', 'NodeVersion', 'Yard']);
   assert.deepEqual(await displayNames(`ns=3;s=application/${APPLICATION}`), ['NodeVersion']);
   assert.deepEqual(await displayNames(`ns=3;s=application/${OTHER_APPLICATION}`), ['NodeVersion', 'Renamed']);
   assert.ok((await displayNames(`${D1}/metric`)).includes('Air temperature'));
@@ -440,7 +444,7 @@ test('a removed device is deleted after its time, but not under the eyes of a cl
   await clock.advance(KEPT);
   await server.settled();
   assert.equal(await statusOf(`ns=3;s=${devEuiOf(2)}/metric/level`), 'BadNodeIdUnknown');
-  assert.deepEqual(await displayNames('ns=3;s=lorawan'), ['Hall', 'NodeVersion']);
+  assert.deepEqual(await displayNames('ns=3;s=lorawan'), ['Gateways', 'Hall', 'NodeVersion']);
   assert.equal(await statusOf(TEMPERATURE), 'BadOutOfService', 'monitored');
   await until(() => values.at(-1)?.statusCode.name === 'BadOutOfService');
   await item.terminate();
