@@ -18,6 +18,8 @@ export interface ClientEvent {
     | 'login-refused'
     | 'certificate-refused'
     | 'connection-refused'
+    /** One of the URLs that clients are told does not lead here; `address` is the URL. */
+    | 'endpoint-unreachable'
     | 'channel-failed'
     /** A client wrote an attribute, or tried to. */
     | 'written'
@@ -148,9 +150,19 @@ export class ClientWatch {
     return { ...this.#facts(session), since: session.creationDate.getTime() };
   }
 
+  /** What others see clients do, or what concerns them. */
+  tell(event: ClientEvent): void {
+    this.#events.emit(event);
+  }
+
   /** A connection was closed before it came to a session; one event for many of them. It is logged where it is known. */
   connectionRefused(address: string, reason: string): void {
     this.#events.emit({ type: 'connection-refused', time: this.#deps.clock.now(), address, reason });
+  }
+
+  /** Logged where it is known. */
+  endpointUnreachable(url: string, reason: string): void {
+    this.#events.emit({ type: 'endpoint-unreachable', time: this.#deps.clock.now(), address: url, reason });
   }
 
   /** A password or certificate that was not accepted. */

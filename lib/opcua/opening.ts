@@ -95,7 +95,7 @@ export async function openServer(opening: Opening): Promise<Running> {
     gateway.setSessions(count),
   );
   const sessions = new Sessions(library, server, clients);
-  const security = await watchSecurity({ library, server, pki, settings, accounts, sessions, clock, logger });
+  const security = await watchSecurity({ library, server, pki, settings, accounts, sessions, clients, clock, logger });
   const protection = protect({
     library,
     server,

@@ -4,6 +4,7 @@ import type { Clock, Logger } from '../model';
 import type { Accounts } from './accounts';
 import { CertificateLife } from './certificate-life';
 import { Certificates } from './certificates';
+import type { ClientWatch } from './client-events';
 import type { Library } from './library';
 import type { Pki } from './pki';
 import type { Sessions } from './sessions';
@@ -17,6 +18,7 @@ interface Deps {
   readonly settings: ServerSettings;
   readonly accounts: Accounts;
   readonly sessions: Sessions;
+  readonly clients: ClientWatch;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -30,9 +32,11 @@ export interface Security {
 }
 
 export async function watchSecurity(deps: Deps): Promise<Security> {
-  const { pki, accounts, sessions, clock } = deps;
-  const life = new CertificateLife(deps);
-  await life.look();
+  const { pki, accounts, sessions, clients, clock } = deps;
+  const life = new CertificateLife(deps, ({ validTo, thumbprint }) =>
+    clients.tell({ type: 'certificate-expires', time: clock.now(), address: '', thumbprint, validTo }),
+  );
+  await life.start();
   const end = (store: Parameters<Sessions['endThoseOf']>[0], thumbprint: string): void =>
     sessions.endThoseOf(store, thumbprint);
   const certificates = new Certificates(pki, clock, life, end);
@@ -44,6 +48,7 @@ export async function watchSecurity(deps: Deps): Promise<Security> {
     look: () => trust.look(),
     close: () => {
       release();
+      life.close();
       trust.close();
     },
   };
