@@ -1,5 +1,6 @@
 /** Lets node-opcua ask our authenticator, our users and their roles. */
 import type {
+  BaseNode,
   NodeId,
   OPCUAServer,
   OPCUAServerOptions,
@@ -62,8 +63,9 @@ export function createServer(
 }
 
 /**
- * Gives a session a context that knows its roles. The library's own asks for them at each node of each request, reads
- * a certificate each time, and takes names of certificates by rules of its own.
+ * Gives a session a context that knows its roles and rights. The library's own asks for them at each node of each
+ * request: it reads a certificate each time, takes names of certificates by rules of its own, and looks through the
+ * address space for the defaults of the namespace, which takes longer than to read a value.
  */
 export function setSessionRoles(
   library: Library,
@@ -71,34 +73,53 @@ export function setSessionRoles(
   session: ServerSession,
   identities: Identities,
 ): void {
+  type Base = InstanceType<typeof library.SessionContext>;
   type Options = ConstructorParameters<typeof library.SessionContext>[0];
-  class RoleContext extends library.SessionContext {
-    #token: UserIdentityToken | undefined;
-    #roles: NodeId[] = [];
-    #name = '';
-    #revision = -1;
+  /** What all contexts of the session share: each request has one. */
+  let token: UserIdentityToken | undefined;
+  let revision = -1;
+  let roles: NodeId[] = [];
+  let name = '';
+  /** By namespace index, of nodes without rights of their own: what {@link grantRights} has set once. */
+  const permissions = new Map<number, ReturnType<Base['getPermissions']>>();
+  const restrictions = new Map<number, ReturnType<Base['getAccessRestrictions']>>();
 
+  /** A session may log in anew as somebody else, and a user may be given other roles. */
+  const look = (): void => {
+    if (session.userIdentityToken === token && identities.revision === revision) return;
+    token = session.userIdentityToken;
+    revision = identities.revision;
+    roles = token === undefined ? [] : identities.rolesOf(token);
+    name = token === undefined ? '' : identities.nameOf(token);
+    permissions.clear();
+  };
+
+  class RoleContext extends library.SessionContext {
     override getUserName(): string {
-      this.#read();
-      return this.#name;
+      look();
+      return name;
     }
     override getCurrentUserRoles(): NodeId[] {
-      this.#read();
-      return this.#roles;
+      look();
+      return roles;
     }
-    override withRequestHeader(
-      requestHeader: Parameters<InstanceType<Library['SessionContext']>['withRequestHeader']>[0],
-    ): RoleContext {
+    override getPermissions(node: BaseNode): ReturnType<Base['getPermissions']> {
+      if (node.rolePermissions !== undefined) return super.getPermissions(node);
+      look();
+      const { namespace } = node.nodeId;
+      const known = permissions.get(namespace) ?? super.getPermissions(node);
+      permissions.set(namespace, known);
+      return known;
+    }
+    override getAccessRestrictions(node: BaseNode): ReturnType<Base['getAccessRestrictions']> {
+      if (node.accessRestrictions !== undefined) return node.accessRestrictions;
+      const { namespace } = node.nodeId;
+      const known = restrictions.get(namespace) ?? super.getAccessRestrictions(node);
+      restrictions.set(namespace, known);
+      return known;
+    }
+    override withRequestHeader(requestHeader: Parameters<Base['withRequestHeader']>[0]): RoleContext {
       return new RoleContext({ ...optionsOf(this), requestHeader });
-    }
-    /** A session may log in anew as somebody else, and a user may be given other roles. */
-    #read(): void {
-      const token = session.userIdentityToken;
-      if (token === this.#token && identities.revision === this.#revision) return;
-      this.#token = token;
-      this.#revision = identities.revision;
-      this.#roles = token === undefined ? [] : identities.rolesOf(token);
-      this.#name = token === undefined ? '' : identities.nameOf(token);
     }
   }
   const optionsOf = ({ object }: Pick<RoleContext, 'object'>): NonNullable<Options> => ({

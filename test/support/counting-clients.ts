@@ -91,6 +91,7 @@ const services = {
         securityMode: MessageSecurityMode.SignAndEncrypt,
         connectionStrategy: { maxRetry: 3, initialDelay: 200, maxDelay: 1_000 },
         requestedSessionTimeout: 60_000,
+        keepSessionAlive: true,
       });
       const trouble = (text: string) => () => {
         if (!isOver) troubles.push(`client ${number}: ${text}`);
