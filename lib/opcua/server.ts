@@ -25,6 +25,7 @@ import type { ModelSource } from './model-source';
 import { openServer, type Running } from './opening';
 import { openPki, type Pki } from './pki';
 import { RepeatedEntries } from './repeated';
+import { type Reachability, SelfCheck } from './self-check';
 import { monitoredItemsOf, type Sessions } from './sessions';
 import type { ServerSettings } from './settings';
 
@@ -50,6 +51,7 @@ export class GatewayServer {
   readonly #sources = new Map<ModelSource, { detach: Unsubscribe | undefined }>();
   readonly #listeners = new Map<(event: ClientEvent) => void, Unsubscribe | undefined>();
   #running: Running | undefined;
+  #selfCheck: SelfCheck | undefined;
   #starting: Promise<void> | undefined;
   #stopping: Promise<void> | undefined;
 
@@ -93,6 +95,16 @@ export class GatewayServer {
   /** The port that is listened on; the one of the settings while the server does not run. */
   get port(): number {
     return this.#running?.server.endpoints[0]?.port ?? this.settings.port;
+  }
+
+  /** Whether clients reach the server at its URLs, seen from this machine; empty until the first look is over. */
+  get reachability(): readonly Reachability[] {
+    return this.#selfCheck?.results ?? [];
+  }
+
+  /** Resolves when the look at its own URLs that is under way is over. */
+  async checked(): Promise<void> {
+    await this.#selfCheck?.settled();
   }
 
   get isRunning(): boolean {
@@ -227,6 +239,15 @@ export class GatewayServer {
     for (const [source, entry] of this.#sources) entry.detach = model.attach(source);
     for (const listener of this.#listeners.keys()) this.#listeners.set(listener, clients.on(listener));
     this.#announce(this.#clock.monotonic() - begun);
+    this.#selfCheck = new SelfCheck({
+      library,
+      clock: this.#clock,
+      logger: this.#logger,
+      urls: this.endpointUrls,
+      applicationUri: this.settings.applicationUri,
+      onUnreachable: ({ url, reason = '' }) => clients.endpointUnreachable(url, reason),
+    });
+    this.#selfCheck.start();
   }
 
   #announce(duration: number): void {
