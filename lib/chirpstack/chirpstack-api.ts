@@ -3,12 +3,21 @@ import type { z } from 'zod';
 import type { ApplicationId, DevEui, DeviceProfileId, TenantId } from '../model';
 import { CallError } from './call-failure';
 import type { CallSettings, ChirpstackConnection } from './connection';
-import { applicationMessages, deviceMessages, profileMessages, tenantMessages, timestamps } from './grpc-modules';
+import {
+  applicationMessages,
+  deviceMessages,
+  gatewayMessages,
+  profileMessages,
+  tenantMessages,
+  timestamps,
+} from './grpc-modules';
 import {
   applicationReply,
   type DeviceItem,
   deviceItem,
   deviceReply,
+  type GatewayItem,
+  gatewayItem,
   listReply,
   metricsReply,
   namedItem,
@@ -107,6 +116,25 @@ export class ChirpstackApi {
       settings,
     );
     return parseReply(profileReply, 'DeviceProfileService.Get', reply).deviceProfile;
+  }
+
+  /** By EUI, the primary key, for the same reason as {@link devices}. */
+  gateways(tenantId: TenantId, settings: CallSettings): Promise<Listing<GatewayItem>> {
+    return this.#pages(gatewayItem, 'GatewayService.List', (limit, offset) =>
+      this.#connection.call(
+        'GatewayService.List',
+        (clients, metadata, options, callback) => {
+          const { ListGatewaysRequest } = gatewayMessages();
+          const request = new ListGatewaysRequest();
+          request.setTenantId(tenantId);
+          request.setOrderBy(ListGatewaysRequest.OrderBy.GATEWAY_ID);
+          request.setLimit(limit);
+          request.setOffset(offset);
+          return clients.gateways.list(request, metadata, options, callback);
+        },
+        settings,
+      ),
+    );
   }
 
   /** By DevEUI, the primary key: names are not unique, so that an order by name shifts rows between pages. */

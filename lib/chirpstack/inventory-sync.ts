@@ -1,6 +1,6 @@
 /**
- * Keeps the picture of applications, profiles and devices in step with ChirpStack. The steady state costs one list call
- * per 500 devices of each application; single objects are asked for only when something about them is new.
+ * Keeps the picture of applications, profiles, devices and gateways in step with ChirpStack. The steady state costs one
+ * list call per 500 devices of each application; single objects are asked for only when something about them is new.
  */
 import {
   type ApplicationId,
@@ -19,6 +19,7 @@ import { type CallFailure, failureOf, isGone } from './call-failure';
 import { ChirpstackApi } from './chirpstack-api';
 import type { ChirpstackConnection } from './connection';
 import { eachLimited } from './each-limited';
+import { GatewayList } from './gateway-list';
 import { ProfileCache } from './profile-cache';
 import type { DeviceItem } from './replies';
 import { concernsObject, lookUp, repeated, SYNC_CONCURRENCY, type SyncRun } from './sync-support';
@@ -37,6 +38,8 @@ export interface SyncResult {
   /** Calls about single objects that failed for good; 0 if the sync succeeded as a whole. */
   readonly failures: readonly CallFailure[];
   readonly notice?: Notice;
+  /** The key may not list gateways; no fault, but somebody may miss them. */
+  readonly gatewaysAreHidden: boolean;
 }
 
 interface TrackedDevice {
@@ -75,6 +78,7 @@ export class InventorySync {
   readonly #random: Random;
   readonly #scope: ApplicationScope;
   readonly #profiles: ProfileCache;
+  readonly #gateways: GatewayList;
   #tracked = new Map<DevEui, TrackedDevice>();
 
   constructor({ connection, clock, random, known = EMPTY_INVENTORY }: InventorySyncDependencies) {
@@ -84,6 +88,7 @@ export class InventorySync {
     this.#random = random;
     this.#scope = new ApplicationScope(this.#api, connection.settings, known.applications);
     this.#profiles = new ProfileCache(this.#api, clock, known.profiles);
+    this.#gateways = new GatewayList(this.#api, known.gateways);
     for (const [devEui, device] of known.devices) this.#tracked.set(devEui, { device, version: '', absences: 0 });
   }
 
@@ -112,6 +117,7 @@ export class InventorySync {
     const profiles = await this.#profiles.refresh(run, found.tenants, profilesInUse(listed, this.#tracked, found));
     const tracked = await this.#update(run, listed);
     await this.#keepOrRemove(run, found, listed, tracked);
+    const { gateways, isHidden } = await this.#gateways.refresh(run, found.tenants);
 
     this.#tracked = tracked;
     const devices = new Map([...tracked].map(([devEui, { device }]) => [devEui, device]));
@@ -120,10 +126,10 @@ export class InventorySync {
       applications: found.applications,
       profiles: new Map([...profiles].filter(([id]) => used.has(id))),
       devices,
-      gateways: new Map(),
+      gateways,
     };
     const notice = noticeOf(inventory, found, listed);
-    return { inventory, failures, ...(notice === undefined ? {} : { notice }) };
+    return { inventory, failures, gatewaysAreHidden: isHidden, ...(notice === undefined ? {} : { notice }) };
   }
 
   async #list(run: SyncRun, found: FoundApplications): Promise<Listed> {

@@ -12,6 +12,7 @@ import {
   EMPTY_INVENTORY,
   Emitter,
   errorText,
+  gatewaysSeenSince,
   InvalidInputError,
   type Inventory,
   isUnchanged,
@@ -90,6 +91,7 @@ export class Poller {
   readonly #errors: Partial<Record<ConnectionErrorKind, number>> = {};
   #lastError: string | undefined;
   #uplinks = 0;
+  #toldHiddenGateways = false;
 
   constructor(deps: PollerDependencies) {
     this.#connection = deps.connection;
@@ -248,6 +250,7 @@ export class Poller {
       for (const failure of result.failures) this.#countFailure(failure);
       this.#scopeProblem = undefined;
       this.#setNotice(result.notice);
+      if (result.gatewaysAreHidden) this.#tellHiddenGateways();
       this.#adopt(result.inventory, this.#clock.monotonic() - started);
       let failures = result.failures.length;
       if (this.#settings.pollMetrics) failures += await this.#pollMetrics();
@@ -272,9 +275,11 @@ export class Poller {
   #adopt(inventory: Inventory, duration: number): void {
     const change = compareInventories(this.#source, this.#inventory, inventory);
     const first = !this.#synced;
+    const gatewaysSeen = gatewaysSeenSince(this.#inventory, inventory);
     this.#synced = true;
     this.#inventory = inventory;
-    if (first || !isUnchanged(change)) {
+    const isNews = first || !isUnchanged(change);
+    if (isNews) {
       const { devices } = change;
       this.#logger.info({
         operation: 'sync-inventory',
@@ -283,10 +288,11 @@ export class Poller {
         count: inventory.devices.size,
         duration_ms: Math.round(duration),
       });
-      // First the inventory, then the streams: who receives a reading knows its device.
-      this.#inventories.emit(inventory);
-      this.#streams?.setDevices(inventory.devices.keys());
     }
+    // Gateways are heard all the time: that is told, but it is not news.
+    if (isNews || gatewaysSeen.length > 0) this.#inventories.emit(inventory);
+    // First the inventory, then the streams: who receives a reading knows its device.
+    if (isNews) this.#streams?.setDevices(inventory.devices.keys());
   }
 
   async #pollMetrics(): Promise<number> {
@@ -390,6 +396,18 @@ export class Poller {
         cure: notice.cure,
       });
     else this.#faults.forget('notice');
+  }
+
+  #tellHiddenGateways(): void {
+    if (this.#toldHiddenGateways) return;
+    this.#toldHiddenGateways = true;
+    this.#logger.info({
+      operation: 'sync-inventory',
+      event: 'diagnostic',
+      reason: 'not-permitted',
+      message: 'The API key may not list the LoRa gateways: they are not shown',
+      cure: 'Make an API key of the tenant if you want to see them.',
+    });
   }
 
   #maximumNotice(): Notice | undefined {

@@ -1,6 +1,6 @@
 /** ChirpStack's replies as plain data, parsed: what is missing gets its protobuf default, what is unknown is left out. */
 import { z } from 'zod';
-import type { DeviceClass } from '../model';
+import { type DeviceClass, GATEWAY_STATES } from '../model';
 
 const text = z.string().catch('');
 const count = z.number().catch(0);
@@ -65,6 +65,28 @@ export const deviceItem = z.object({
   tagsMap: textMap,
 });
 export type DeviceItem = z.infer<typeof deviceItem>;
+
+const coordinates = z
+  .object({ latitude: count, longitude: count, altitude: count })
+  .optional()
+  .catch(undefined)
+  .transform((place) =>
+    // ChirpStack answers zeros where nobody gave a place: that is a spot in the sea without a gateway.
+    place === undefined || (place.latitude === 0 && place.longitude === 0 && place.altitude === 0)
+      ? undefined
+      : { latitude: place.latitude, longitude: place.longitude, altitude: place.altitude },
+  );
+
+export const gatewayItem = z.object({
+  gatewayId: z.string(),
+  name: text,
+  description: text,
+  lastSeenAt: time,
+  // api.GatewayState by number.
+  state: count.transform((value) => GATEWAY_STATES[value] ?? 'never-seen'),
+  location: coordinates,
+});
+export type GatewayItem = z.infer<typeof gatewayItem>;
 
 export const applicationReply = z.object({
   application: z.object({ id: z.string(), name: text, description: text, tenantId: text }),

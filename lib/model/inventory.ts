@@ -152,6 +152,17 @@ export function isUnchanged(change: InventoryChange): boolean {
   );
 }
 
+/**
+ * Gateways that sent statistics since the picture before, and that are otherwise the same. They do so all the time, so
+ * that this is told apart from changes.
+ */
+export function gatewaysSeenSince(before: Inventory, after: Inventory): RadioGateway[] {
+  return [...after.gateways.values()].filter((gateway) => {
+    const old = before.gateways.get(gateway.gatewayId);
+    return old !== undefined && old.lastSeenAt !== gateway.lastSeenAt && sameButSeen(old, gateway);
+  });
+}
+
 /** The reference to a device that messages carry. */
 export function referenceTo(device: Device, inventory: Inventory): DeviceReference {
   const application = inventory.applications.get(device.applicationId);

@@ -111,14 +111,13 @@ export class InformationModel {
       value: (devEui, key) => source.value(devEui, key),
       ...(source.history === undefined ? {} : { history: source.history }),
       ...(source.meanings === undefined ? {} : { meanings: source.meanings }),
-      onGatewaysSeen: (listener) => source.onGatewaysSeen?.(listener) ?? (() => undefined),
     };
     this.#sources.add(own);
     const stops = [
       own.onInventory(() => this.#requestSync()),
       own.onMetrics((change) => this.#metricsChanged(change)),
       // About once a poll; what is shown already costs nothing.
-      own.onGatewaysSeen?.(() => this.#slices.add(this.#radioGateways.follow(this.#sources.inventory().gateways))) ??
+      source.onGatewaysSeen?.(() => this.#slices.add(this.#radioGateways.follow(this.#sources.inventory().gateways))) ??
         (() => undefined),
       ...(own.meanings === undefined ? [] : [own.meanings.onChange(() => this.#slices.add(this.#refreshMeanings()))]),
     ];

@@ -10,6 +10,7 @@ import type {
   MetricKey,
   OwnMeaning,
   OwnMeanings,
+  RadioGateway,
   Unsubscribe,
 } from '../model';
 
@@ -40,6 +41,11 @@ export interface ModelSource {
   inventory(): Inventory;
   /** Told after each change of the inventory. */
   onInventory(listener: () => void): Unsubscribe;
+  /**
+   * Told about once a poll which gateways were heard again, where nothing else about them is new: that is no change of
+   * the inventory. Absent where nobody hears gateways.
+   */
+  onGatewaysSeen?(listener: (gateways: readonly RadioGateway[]) => void): Unsubscribe;
   /** All metrics that are known to exist now. */
   metrics(): Iterable<MetricDefinition>;
   onMetrics(listener: (change: MetricsChange) => void): Unsubscribe;

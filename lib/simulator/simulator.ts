@@ -5,6 +5,7 @@ import {
   errorText,
   type Logger,
   parseDevEui,
+  parseGatewayEui,
   type Random,
   type TenantId,
   type Unsubscribe,
@@ -20,7 +21,7 @@ import type { UplinkReport } from './network';
 import { seededRandom } from './random';
 import { ChirpstackServer } from './server';
 import type { SimulatorSettings } from './settings';
-import { type Device, World } from './world';
+import { type Device, type Gateway, World } from './world';
 
 export interface SimulatorDependencies {
   readonly clock: Clock;
@@ -216,6 +217,31 @@ export class Simulator {
     this.#member(devEui).isSilent = false;
   }
 
+  /** All LoRa gateways, as ChirpStack knows them. */
+  gateways(): Gateway[] {
+    return [...this.server.world.gateways.values()];
+  }
+
+  /** The gateway sends no statistics any more: a minute later ChirpStack calls it offline. It still hears devices. */
+  silenceGateway(gatewayId: string): void {
+    this.fleet.setGatewaySilent(this.#gateway(gatewayId).gatewayId, true);
+  }
+
+  /** The gateway sends statistics again, the first at once. */
+  wakeGateway(gatewayId: string): void {
+    this.fleet.setGatewaySilent(this.#gateway(gatewayId).gatewayId, false);
+  }
+
+  renameGateway(gatewayId: string, name: string): void {
+    const gateway = this.#gateway(gatewayId);
+    gateway.name = name;
+    gateway.updatedAt = instant(this.#clock.now());
+  }
+
+  deleteGateway(gatewayId: string): void {
+    this.server.world.gateways.delete(this.#gateway(gatewayId).gatewayId);
+  }
+
   /** Whether the device acknowledges confirmed downlinks; it does unless told otherwise. */
   acknowledge(devEui: string, acknowledges: boolean): void {
     this.#member(devEui).acknowledges = acknowledges;
@@ -250,6 +276,12 @@ export class Simulator {
     const device = this.server.world.devices.get(parseDevEui(devEui));
     if (device === undefined) throw new Error(`devEui is ${devEui}: the simulator has no such device`);
     return device;
+  }
+
+  #gateway(gatewayId: string): Gateway {
+    const gateway = this.server.world.gateways.get(parseGatewayEui(gatewayId));
+    if (gateway === undefined) throw new Error(`gatewayId is ${gatewayId}: the simulator has no such gateway`);
+    return gateway;
   }
 
   #member(devEui: string): Member {

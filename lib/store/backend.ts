@@ -54,7 +54,7 @@ export interface SeenEvent {
 /** How many event ids per device are remembered: ChirpStack replays at most ten by default. */
 export const EVENTS_PER_DEVICE = 32;
 
-export type InventoryKind = 'application' | 'profile' | 'device';
+export type InventoryKind = 'application' | 'profile' | 'device' | 'gateway';
 
 /** One item of a source's inventory; `body` is `undefined` if it is gone. */
 export interface InventoryRecord {

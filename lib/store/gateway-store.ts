@@ -17,6 +17,7 @@ import {
   type MetricDefinition,
   type MetricKey,
   type NewJournalEntry,
+  type RadioGateway,
   type Reading,
   type SourceId,
   type StoreHealth,
@@ -171,6 +172,7 @@ export class GatewayStore {
         return change;
       },
       onChange: (listener) => this.#inventories.onChange(listener),
+      onGatewaysSeen: (listener) => this.#inventories.onGatewaysSeen(listener),
     };
     this.metrics = {
       get: (devEui, key) => this.#devices.get(devEui, key)?.definition,
@@ -205,6 +207,8 @@ export class GatewayStore {
     /** Takes a new complete picture of a source. Listeners hear of it unless nothing differs. */
     replace(source: SourceId, inventory: Inventory): InventoryChange;
     onChange(listener: (change: InventoryChange) => void): Unsubscribe;
+    /** Told which gateways were heard again where nothing else about them is new: that is not a change. */
+    onGatewaysSeen(listener: (gateways: readonly RadioGateway[]) => void): Unsubscribe;
   };
 
   /** Metrics known by the profiles of devices and by readings, those of devices that are gone included. */

@@ -6,6 +6,7 @@ import {
   type DeviceProfile,
   EMPTY_INVENTORY,
   Emitter,
+  gatewaysSeenSince,
   type Inventory,
   type InventoryChange,
   isUnchanged,
@@ -26,6 +27,7 @@ interface MutableInventory {
 export class Inventories {
   readonly #bySource = new Map<SourceId, Inventory>();
   readonly #emitter: Emitter<InventoryChange>;
+  readonly #seen: Emitter<readonly RadioGateway[]>;
   readonly #keep: (record: InventoryRecord) => void;
   readonly #apply: (change: InventoryChange) => void;
   #merged: Inventory | undefined = EMPTY_INVENTORY;
@@ -40,6 +42,7 @@ export class Inventories {
     apply: (change: InventoryChange) => void,
   ) {
     this.#emitter = new Emitter(onError);
+    this.#seen = new Emitter(onError);
     this.#keep = keep;
     this.#apply = apply;
   }
@@ -61,20 +64,35 @@ export class Inventories {
 
   /** Takes a new complete picture of a source, and says what differs. */
   replace(source: SourceId, inventory: Inventory): InventoryChange {
-    const change = compareInventories(source, this.of(source), inventory);
+    const before = this.of(source);
+    const change = compareInventories(source, before, inventory);
+    const seen = gatewaysSeenSince(before, inventory);
     this.#bySource.set(source, inventory);
     this.#merged = undefined;
-    if (isUnchanged(change)) return change;
+    if (isUnchanged(change)) {
+      if (seen.length > 0) this.#seen.emit(seen);
+      return change;
+    }
     this.#keepDifference(source, 'application', change.applications, ({ id }) => id);
     this.#keepDifference(source, 'profile', change.profiles, ({ id }) => id);
     this.#keepDifference(source, 'device', change.devices, ({ devEui }) => devEui);
+    this.#keepDifference(source, 'gateway', change.gateways, ({ gatewayId }) => gatewayId);
     this.#apply(change);
     this.#emitter.emit(change);
+    if (seen.length > 0) this.#seen.emit(seen);
     return change;
   }
 
   onChange(listener: (change: InventoryChange) => void): Unsubscribe {
     return this.#emitter.on(listener);
+  }
+
+  /**
+   * Told which gateways were heard of since the last picture, where nothing else about them is new: about once a poll.
+   * That is no change of the inventory, and it is not kept.
+   */
+  onGatewaysSeen(listener: (gateways: readonly RadioGateway[]) => void): Unsubscribe {
+    return this.#seen.on(listener);
   }
 
   /**
@@ -105,10 +123,11 @@ export class Inventories {
 
   /** Gives everything to be kept again, where the storage lost it. */
   keepAll(): void {
-    for (const [source, { applications, profiles, devices }] of this.#bySource) {
+    for (const [source, { applications, profiles, devices, gateways }] of this.#bySource) {
       for (const item of applications.values()) this.#keep(recordOf(source, 'application', item.id, item));
       for (const item of profiles.values()) this.#keep(recordOf(source, 'profile', item.id, item));
       for (const item of devices.values()) this.#keep(recordOf(source, 'device', item.devEui, item));
+      for (const item of gateways.values()) this.#keep(recordOf(source, 'gateway', item.gatewayId, item));
     }
   }
 
@@ -149,6 +168,10 @@ function restoreRecord(inventory: MutableInventory, { kind, id, body }: Inventor
     case 'device':
       if (!('devEui' in item) || item.devEui !== id || !('profileId' in item)) return false;
       inventory.devices.set(id as DevEui, item as Device);
+      return true;
+    case 'gateway':
+      if (!('gatewayId' in item) || item.gatewayId !== id || !('state' in item)) return false;
+      inventory.gateways.set(id as RadioGateway['gatewayId'], item as RadioGateway);
       return true;
   }
 }

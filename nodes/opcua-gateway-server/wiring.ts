@@ -51,6 +51,7 @@ function modelSource({ store }: DatabaseService): ModelSource {
   return {
     inventory: () => store.inventory.merged(),
     onInventory: (listener) => store.inventory.onChange(() => listener()),
+    onGatewaysSeen: (listener) => store.inventory.onGatewaysSeen(listener),
     metrics: () => store.metrics.all(),
     onMetrics: (listener) => store.metrics.onChange(listener),
     value: (devEui, key) => store.values.get(devEui, key),

@@ -35,6 +35,7 @@ export class Fleet {
   readonly #random: Random;
   readonly #site: Site;
   readonly #members = new Map<string, Member>();
+  readonly #silentGateways = new Set<string>();
   #isRunning = false;
   #added = 0;
 
@@ -114,6 +115,15 @@ export class Fleet {
     member?.timer?.cancel();
     this.#members.delete(devEui);
     this.#server.world.deleteDevice(devEui);
+  }
+
+  /** Lets a gateway be heard of no more, or again. */
+  setGatewaySilent(gatewayId: string, isSilent: boolean): void {
+    if (isSilent) this.#silentGateways.add(gatewayId);
+    else {
+      this.#silentGateways.delete(gatewayId);
+      this.#keepAlive(gatewayId);
+    }
   }
 
   /** Sends what the device measures now, beside its regular uplinks. */
@@ -213,10 +223,12 @@ export class Fleet {
 
   #keepGatewaysAlive(): void {
     if (!this.#isRunning) return;
-    for (const gatewayId of this.#site.gatewayIds) {
-      const gateway = this.#server.world.gateways.get(gatewayId);
-      if (gateway !== undefined) gateway.lastSeenAt = instant(this.#clock.now());
-    }
+    for (const gatewayId of this.#site.gatewayIds) if (!this.#silentGateways.has(gatewayId)) this.#keepAlive(gatewayId);
     this.#server.timers.after(GATEWAY_INTERVAL, () => this.#keepGatewaysAlive());
+  }
+
+  #keepAlive(gatewayId: string): void {
+    const gateway = this.#server.world.gateways.get(gatewayId);
+    if (gateway !== undefined) gateway.lastSeenAt = instant(this.#clock.now());
   }
 }

@@ -33,8 +33,15 @@ const GATEWAYS = [
   { id: 'a84041ffff1f2a02', name: 'Gateway Gatehouse', latitude: 51.3386, longitude: 12.3752, altitude: 117 },
 ] as const;
 
+/** Gateways that hear nothing: one broke down some days ago, the other was never switched on. */
+const IDLE_GATEWAYS = [
+  { id: 'a84041ffff1f2a03', name: 'Gateway Mill 2', silentFor: 3 * DAY },
+  { id: 'a84041ffff1f2a04', name: 'Gateway Spare', silentFor: undefined },
+] as const;
+
 export interface Site {
   readonly createdAt: Instant;
+  /** Those that hear devices. */
   readonly gatewayIds: readonly string[];
   readonly applicationOf: (kind: DeviceKind) => string;
   readonly profileOf: (kind: DeviceKind) => Profile;
@@ -65,6 +72,14 @@ export function buildSite(
       name,
       location: { latitude, longitude, altitude },
       lastSeenAt: instant(now),
+      ...stored,
+    });
+  for (const { id, name, silentFor } of IDLE_GATEWAYS)
+    world.addGateway({
+      tenantId,
+      gatewayId: id,
+      name,
+      ...(silentFor === undefined ? {} : { lastSeenAt: instant(now - silentFor) }),
       ...stored,
     });
   const applications = new Map<string, string>();

@@ -32,12 +32,17 @@ function order(request: ListGatewaysRequest): (a: Gateway, b: Gateway) => number
   return (a, b) => (request.getOrderByDesc() ? compare(b, a) : compare(a, b));
 }
 
+/** As ChirpStack judges a gateway at an instant (ms UTC). */
+export function gatewayState(
+  { lastSeenAt }: Pick<Gateway, 'lastSeenAt'>,
+  now: number,
+): (typeof GatewayState)[keyof typeof GatewayState] {
+  if (lastSeenAt === undefined) return GatewayState.NEVER_SEEN;
+  return now - milliseconds(lastSeenAt) > OFFLINE_AFTER ? GatewayState.OFFLINE : GatewayState.ONLINE;
+}
+
 export function gatewayService(context: ServiceContext): UntypedServiceImplementation {
   const { world, clock } = context;
-  const state = (gateway: Gateway): (typeof GatewayState)[keyof typeof GatewayState] => {
-    if (gateway.lastSeenAt === undefined) return GatewayState.NEVER_SEEN;
-    return clock.now() - milliseconds(gateway.lastSeenAt) > OFFLINE_AFTER ? GatewayState.OFFLINE : GatewayState.ONLINE;
-  };
   return {
     list: unary(context, 'GatewayService/List', (request: ListGatewaysRequest, caller) => {
       const tenantId = request.getTenantId() === '' ? undefined : parseUuid(request.getTenantId());
@@ -69,7 +74,7 @@ export function gatewayService(context: ServiceContext): UntypedServiceImplement
           item.setCreatedAt(timestamp(gateway.createdAt));
           item.setUpdatedAt(timestamp(gateway.updatedAt));
           if (gateway.lastSeenAt !== undefined) item.setLastSeenAt(timestamp(gateway.lastSeenAt));
-          item.setState(state(gateway));
+          item.setState(gatewayState(gateway, clock.now()));
           item.setDownlinkPriority(10);
           return item;
         }),

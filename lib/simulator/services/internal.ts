@@ -1,4 +1,5 @@
 /** api.InternalService: what API keys may use of it; the rest is refused as ChirpStack refuses it. */
+import { GatewayState } from '@chirpstack/chirpstack-api/api/gateway_pb';
 import {
   type GetDevicesSummaryRequest,
   GetDevicesSummaryResponse,
@@ -14,6 +15,7 @@ import { milliseconds } from '../instant';
 import { parseEui64, parseUuid } from '../parse';
 import { administrator, nobody, readDevice, tenant } from '../permissions';
 import type { EventStreams } from '../streams';
+import { gatewayState } from './gateway';
 
 /** A device counts as active until this many of its profile's uplink intervals went by without an uplink. */
 const ACTIVE_INTERVALS = 1.5;
@@ -68,13 +70,14 @@ export function internalService(context: ServiceContext, streams: EventStreams):
       (request: GetGatewaysSummaryRequest, caller) => {
         const tenantId = request.getTenantId() === '' ? undefined : parseUuid(request.getTenantId());
         caller.require(tenantId === undefined ? administrator : tenant(tenantId));
-        const gateways = [...world.gateways.values()].filter(
-          (gateway) => tenantId === undefined || gateway.tenantId === tenantId,
-        );
-        const seen = gateways.filter((gateway) => gateway.lastSeenAt !== undefined).length;
+        const states = [...world.gateways.values()]
+          .filter((gateway) => tenantId === undefined || gateway.tenantId === tenantId)
+          .map((gateway) => gatewayState(gateway, clock.now()));
+        const countOf = (state: (typeof states)[number]): number => states.filter((held) => held === state).length;
         const reply = new GetGatewaysSummaryResponse();
-        reply.setOnlineCount(seen);
-        reply.setNeverSeenCount(gateways.length - seen);
+        reply.setOnlineCount(countOf(GatewayState.ONLINE));
+        reply.setOfflineCount(countOf(GatewayState.OFFLINE));
+        reply.setNeverSeenCount(countOf(GatewayState.NEVER_SEEN));
         return reply;
       },
     ),

@@ -154,6 +154,19 @@ export const MIGRATIONS: readonly string[] = [
   CREATE INDEX audit_by_user ON audit (user, time) WHERE user IS NOT NULL;
   CREATE UNIQUE INDEX audit_once ON audit (event_id, type) WHERE event_id IS NOT NULL;
   `,
+  `
+  -- The inventory knows gateways too. A CHECK cannot be altered: the table is made anew.
+  CREATE TABLE inventory_with_gateways (
+    source TEXT NOT NULL,
+    kind   TEXT NOT NULL CHECK (kind IN ('application', 'profile', 'device', 'gateway')),
+    id     TEXT NOT NULL,
+    body   TEXT NOT NULL,
+    PRIMARY KEY (source, kind, id)
+  ) STRICT, WITHOUT ROWID;
+  INSERT INTO inventory_with_gateways SELECT source, kind, id, body FROM inventory;
+  DROP TABLE inventory;
+  ALTER TABLE inventory_with_gateways RENAME TO inventory;
+  `,
 ];
 
 export const SCHEMA_VERSION = MIGRATIONS.length;

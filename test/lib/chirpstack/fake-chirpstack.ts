@@ -8,11 +8,13 @@ import { DeviceServiceService } from '@chirpstack/chirpstack-api/api/device_grpc
 import * as devices from '@chirpstack/chirpstack-api/api/device_pb';
 import { DeviceProfileServiceService } from '@chirpstack/chirpstack-api/api/device_profile_grpc_pb';
 import * as profiles from '@chirpstack/chirpstack-api/api/device_profile_pb';
+import { GatewayServiceService } from '@chirpstack/chirpstack-api/api/gateway_grpc_pb';
+import * as gateways from '@chirpstack/chirpstack-api/api/gateway_pb';
 import { InternalServiceService } from '@chirpstack/chirpstack-api/api/internal_grpc_pb';
 import * as internal from '@chirpstack/chirpstack-api/api/internal_pb';
 import { TenantServiceService } from '@chirpstack/chirpstack-api/api/tenant_grpc_pb';
 import * as tenants from '@chirpstack/chirpstack-api/api/tenant_pb';
-import { Metric, MetricDataset } from '@chirpstack/chirpstack-api/common/common_pb';
+import { Location, Metric, MetricDataset } from '@chirpstack/chirpstack-api/common/common_pb';
 import * as grpc from '@grpc/grpc-js';
 import { Timestamp } from 'google-protobuf/google/protobuf/timestamp_pb';
 
@@ -33,6 +35,13 @@ export interface FakeDevice {
   lastSeenAt?: number;
   status?: { margin: number; external: boolean; battery: number };
   tags: Record<string, string>;
+}
+
+export interface FakeGateway {
+  name: string;
+  state: 0 | 1 | 2;
+  lastSeenAt?: number;
+  location: [latitude: number, longitude: number, altitude: number];
 }
 
 export interface FakeProfile {
@@ -88,6 +97,8 @@ export class FakeChirpstack {
     ],
   ]);
   readonly devices = new Map<string, FakeDevice>();
+  /** By EUI, all of {@link TENANT}. */
+  readonly gateways = new Map<string, FakeGateway>();
   readonly history = new Map<string, internal.LogItem[]>();
   readonly buckets = new Map<string, Record<string, [number, number][]>>();
   readonly states = new Map<string, Record<string, string>>();
@@ -320,6 +331,19 @@ export class FakeChirpstack {
         (request) => request.getDevEui(),
       ),
     });
+    all.addService(GatewayServiceService, {
+      list: this.#unary<gateways.ListGatewaysRequest, gateways.ListGatewaysResponse>(
+        'GatewayService.List',
+        (request, admin) => {
+          if (!admin && request.getTenantId() !== TENANT) return denied();
+          const own = request.getTenantId() === TENANT ? [...this.gateways].sort(([a], [b]) => (a < b ? -1 : 1)) : [];
+          const reply = new gateways.ListGatewaysResponse();
+          reply.setResultList(page(own, request).map(([id, gateway]) => gatewayRow(id, gateway)));
+          return reply;
+        },
+        (request) => request.getTenantId(),
+      ),
+    });
     all.addService(InternalServiceService, {
       streamDeviceEvents: (call: grpc.ServerWritableStream<internal.StreamDeviceEventsRequest, internal.LogItem>) => {
         const devEui = call.request.getDevEui();
@@ -418,6 +442,21 @@ export class FakeChirpstack {
       else setImmediate(respond);
     };
   }
+}
+
+function gatewayRow(id: string, { name, state, lastSeenAt, location }: FakeGateway): gateways.GatewayListItem {
+  const item = new gateways.GatewayListItem();
+  item.setGatewayId(id);
+  item.setTenantId(TENANT);
+  item.setName(name);
+  item.setState(state);
+  if (lastSeenAt !== undefined) item.setLastSeenAt(Timestamp.fromDate(new Date(lastSeenAt)));
+  const place = new Location();
+  place.setLatitude(location[0]);
+  place.setLongitude(location[1]);
+  place.setAltitude(location[2]);
+  item.setLocation(place);
+  return item;
 }
 
 function isFailure(value: unknown): value is Failure {

@@ -148,6 +148,7 @@ describe('the inventory', () => {
       'DeviceService.List',
       'DeviceService.List',
       'DeviceService.List',
+      'GatewayService.List',
     ]);
     assert.equal(inventories.length, 1, 'nothing changed but when they were last seen');
     assert.equal(healths.at(-1)?.devices, 1_200);

@@ -122,7 +122,7 @@ describe('services over a fleet', () => {
     ]);
   });
 
-  test('gateways are online and can be ordered', async () => {
+  test('gateways have a state and can be ordered', async () => {
     for (const orderBy of [0, 1, 2]) {
       const { reply } = await clients.call(
         'gw.list',
@@ -132,13 +132,18 @@ describe('services over a fleet', () => {
       const gateways = listSchema.parse(reply).resultList;
       assert.deepEqual(
         gateways.map(({ state }) => state),
-        [1, 1],
+        // By name, by EUI, by their last sign of life, each from behind.
+        [
+          [0, 1, 2, 1],
+          [0, 2, 1, 1],
+          [1, 1, 2, 0],
+        ][orderBy],
       );
     }
     assert.deepEqual((await clients.call('gw.list', { limit: 5 }, tenant)).error, { code: 16, details: '' });
-    assert.equal(listSchema.parse((await clients.call('gw.list', { limit: 5 }, administrator)).reply).totalCount, 2);
+    assert.equal(listSchema.parse((await clients.call('gw.list', { limit: 5 }, administrator)).reply).totalCount, 4);
     const { reply } = await clients.call('int.getGatewaysSummary', { tenantId: simulator.tenantId }, tenant);
-    assert.deepEqual(reply, { onlineCount: 2, offlineCount: 0, neverSeenCount: 0 });
+    assert.deepEqual(reply, { onlineCount: 2, offlineCount: 1, neverSeenCount: 1 });
   });
 
   test('the summary counts who is active and who was never seen', async () => {

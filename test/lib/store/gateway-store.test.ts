@@ -1,11 +1,22 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import * as fc from 'fast-check';
-import { type Inventory, type MetricValue, parseSourceId } from '../../../lib/model';
+import { type Inventory, type MetricValue, parseSourceId, type RadioGateway } from '../../../lib/model';
 import { GatewayStore, MemoryBackend, type MetricsChange } from '../../../lib/store';
 import { capturedLogger } from '../../support/captured-logger';
 import { ManualClock } from '../../support/manual-clock';
-import { eventId, inventoryOf, key, other, rawRequest, reading, sensor, source, storedHistory } from './support';
+import {
+  eventId,
+  gateway,
+  inventoryOf,
+  key,
+  other,
+  rawRequest,
+  reading,
+  sensor,
+  source,
+  storedHistory,
+} from './support';
 
 const T = Date.UTC(2026, 10, 24, 12);
 
@@ -278,6 +289,55 @@ describe('after a restart', () => {
     assert.equal(store.inventory.device(other), undefined);
   });
 
+  test('gateways are there again as they last changed', async () => {
+    const known = inventoryOf([sensor]);
+    const roof = gateway(1, { lastSeenAt: T });
+    store.inventory.replace(source, {
+      ...known,
+      gateways: new Map([roof, gateway(2)].map((item) => [item.gatewayId, item])),
+    });
+    store.inventory.replace(source, {
+      ...known,
+      gateways: new Map([[roof.gatewayId, { ...roof, lastSeenAt: T + 30_000 }]]),
+    });
+    await restart();
+    assert.deepEqual([...store.inventory.merged().gateways.values()], [roof]);
+  });
+
+  test('gateways that are only heard again are told apart from changes', () => {
+    const known = inventoryOf([sensor]);
+    const of = (...items: RadioGateway[]): Inventory => ({
+      ...known,
+      gateways: new Map(items.map((item) => [item.gatewayId, item])),
+    });
+    const told: string[] = [];
+    const revision = (): number => store.revision;
+    store.inventory.onChange(({ gateways: { added, changed, removed } }) =>
+      told.push(`${added.length} added, ${changed.length} changed, ${removed.length} removed`),
+    );
+    const stop = store.inventory.onGatewaysSeen((gateways) =>
+      told.push(
+        `seen ${gateways.map(({ gatewayId, lastSeenAt = 0 }) => `${gatewayId.at(-1) ?? ''}@${lastSeenAt - T}`).join()}`,
+      ),
+    );
+    store.inventory.replace(source, of(gateway(1), gateway(2)));
+    const before = revision();
+    store.inventory.replace(source, of(gateway(1, { lastSeenAt: T + 5 }), gateway(2)));
+    assert.equal(revision(), before);
+    assert.equal(store.inventory.merged().gateways.get(gateway(1).gatewayId)?.lastSeenAt, T + 5);
+    store.inventory.replace(source, of(gateway(1, { lastSeenAt: T + 6 }), gateway(2, { state: 'offline' })));
+    store.inventory.replace(source, of(gateway(1, { lastSeenAt: T + 6 })));
+    stop();
+    store.inventory.replace(source, of(gateway(1, { lastSeenAt: T + 7 })));
+    assert.deepEqual(told, [
+      '2 added, 0 changed, 0 removed',
+      'seen 1@5',
+      '0 added, 1 changed, 0 removed',
+      'seen 1@6',
+      '0 added, 0 changed, 1 removed',
+    ]);
+  });
+
   test('records of the inventory that cannot be read are left out', async () => {
     const { logger: captured, entries } = capturedLogger('store');
     await backend.write({
@@ -291,13 +351,14 @@ describe('after a restart', () => {
         { source, kind: 'application', id: 'a', body: '{}' },
         { source, kind: 'profile', id: 'p', body: '{}' },
         { source, kind: 'device', id: 'd', body: '{"devEui":"e"}' },
+        { source, kind: 'gateway', id: 'g', body: '{"gatewayId":"g"}' },
       ],
       journal: [],
       now: T,
     });
     const second = new GatewayStore(backend, { clock, logger: captured }, { retentionDays: 0 });
     await second.open();
-    assert.equal(entries.find(({ event }) => event === 'ignored')?.count, 5);
+    assert.equal(entries.find(({ event }) => event === 'ignored')?.count, 6);
     assert.equal(second.inventory.merged().devices.size, 0);
     await second.close();
   });

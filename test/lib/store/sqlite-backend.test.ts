@@ -144,7 +144,7 @@ describe('sqlite backend', () => {
     database.close();
     await assert.rejects(open(), (error: unknown) => {
       assert.ok(reasonIs('newer-schema')(error));
-      assert.match((error as Error).message, /schema 3.*up to 2/);
+      assert.match((error as Error).message, /schema 4.*up to 3/);
       return true;
     });
     assert.deepEqual(

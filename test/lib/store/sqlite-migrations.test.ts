@@ -6,7 +6,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import SqliteDatabase from 'better-sqlite3';
-import { metricsOf, SampleColumnsBuilder, StorageError, sampleFlags, samplesOf } from '../../../lib/store';
+import { parseSourceId } from '../../../lib/model';
+import {
+  type InventoryRecord,
+  metricsOf,
+  SampleColumnsBuilder,
+  StorageError,
+  sampleFlags,
+  samplesOf,
+} from '../../../lib/store';
 import { DatabaseReader } from '../../../lib/store/sqlite/reader';
 import { MIGRATIONS, migrate, SCHEMA_VERSION } from '../../../lib/store/sqlite/schema';
 import { DatabaseWriter } from '../../../lib/store/sqlite/writer';
@@ -88,6 +96,37 @@ describe('migrations', () => {
     rmSync(backup);
     assertMigrated();
     assert.ok(!existsSync(backup), 'nothing to migrate, nothing to back up');
+  });
+
+  test('a database that knows no gateways keeps its inventory and takes gateways', () => {
+    const database = new SqliteDatabase(file);
+    database.pragma('journal_mode = WAL');
+    migrate(database, () => undefined, MIGRATIONS.slice(0, 2));
+    const insert = database.prepare('INSERT INTO inventory VALUES (?, ?, ?, ?)');
+    const kept = (['application', 'device', 'profile'] as const).flatMap((kind) =>
+      ['a', 'b'].map((source) => ({
+        source: parseSourceId(source),
+        kind,
+        id: `1 ${kind}`,
+        body: `{"of":"${source}"}`,
+      })),
+    );
+    for (const { source, kind, id, body } of kept) insert.run(source, kind, id, body);
+    assert.throws(() => insert.run('a', 'gateway', '1', '{}'), /CHECK/);
+    database.prepare(`INSERT INTO gateway_state VALUES ('closed', 'clean')`).run();
+    database.close();
+    const gateway = { source: parseSourceId('a'), kind: 'gateway', id: '00000000000000aa', body: '{}' } as const;
+    const open = () => DatabaseWriter.open(file, options);
+    const { writer, state } = open();
+    const sorted = (records: readonly InventoryRecord[]): InventoryRecord[] =>
+      records.toSorted((a, b) => (`${a.source}${a.kind}` < `${b.source}${b.kind}` ? -1 : 1));
+    assert.deepEqual(sorted(state.inventory), sorted(kept));
+    writer.write(batch({ inventory: [gateway], now: 1 }));
+    writer.close({ clean: true });
+    assert.equal(versionOf(`${file}.schema-2.backup`), 2);
+    const again = open();
+    assert.deepEqual(sorted(again.state.inventory), sorted([...kept, gateway]));
+    again.writer.close({ clean: true });
   });
 
   test('killed at any instant, a migration is simply started again', async () => {

@@ -296,6 +296,7 @@ export function storageConformance(name: string, create: () => Promise<BackendUn
             })),
             inventory: [
               { source, kind: 'device', id: devEui, body: '{"a":1}' },
+              { source, kind: 'gateway', id: '00000000000000aa', body: '{"state":"online"}' },
               { source, kind: 'profile', id: 'gone', body: '{}' },
             ],
           }),
@@ -319,7 +320,10 @@ export function storageConformance(name: string, create: () => Promise<BackendUn
           state.events.map(({ eventId }) => eventId),
           Array.from({ length: EVENTS_PER_DEVICE }, (_, index) => `event-${newest}-${index + 3}`),
         );
-        assert.deepEqual(state.inventory, [{ source, kind: 'device', id: devEui, body: '{"a":1}' }]);
+        assert.deepEqual(state.inventory, [
+          { source, kind: 'device', id: devEui, body: '{"a":1}' },
+          { source, kind: 'gateway', id: '00000000000000aa', body: '{"state":"online"}' },
+        ]);
         assert.deepEqual(await all(second), [[5, 2n ** 60n, 0]]);
       }
     });

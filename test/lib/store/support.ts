@@ -10,10 +10,12 @@ import {
   parseDevEui,
   parseDeviceProfileId,
   parseEventId,
+  parseGatewayEui,
   parseMetricKey,
   parseSourceId,
   parseTenantId,
   qualityFromCode,
+  type RadioGateway,
   type RawHistoryRequest,
   type Reading,
 } from '../../../lib/model';
@@ -39,6 +41,18 @@ export const eventId = (name: string): EventId => parseEventId(name);
 
 const applicationId = parseApplicationId('00000000-0000-0000-0000-00000000000a');
 const profileId = parseDeviceProfileId('00000000-0000-0000-0000-00000000000b');
+
+/** A LoRa gateway, online unless told otherwise. */
+export function gateway(number: number, change: Partial<RadioGateway> = {}): RadioGateway {
+  return {
+    gatewayId: parseGatewayEui(number.toString(16).padStart(16, '0')),
+    tenantId: parseTenantId('00000000-0000-0000-0000-00000000000c'),
+    name: `Gateway ${number}`,
+    description: '',
+    state: 'online',
+    ...change,
+  };
+}
 
 export function inventoryOf(
   devEuis: readonly DevEui[],
