@@ -12,6 +12,7 @@
  * 6. `cancel(id, user)`, `flush(devEui, user)` answer with what was really done. `close()` ends within 5 s.
  */
 
+export type { QueueCounts } from './counts';
 export { MAX_PAYLOAD_BYTES } from './definition-schema';
 export { CommandDefinitions, parseCommandDefinitions } from './definitions';
 export type {
@@ -30,7 +31,7 @@ export { advance, type CommandInput, isBeforeTransmission, isUnsent, rankOf } fr
 export { parseParameters } from './parameters';
 export { decodePayload, encodePayload } from './payload';
 export { COMMAND_PRESETS, type CommandPreset, presetFields } from './presets';
-export { CommandQueue, type CommandQueueDependencies, type QueueCounts } from './queue';
+export { CommandQueue, type CommandQueueDependencies } from './queue';
 export type { QueueItem } from './queue-picture';
 export { fromRecord, toRecord } from './records';
 export { CommandRefusedError, REFUSALS, type Refusal } from './refusal';

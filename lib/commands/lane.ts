@@ -2,20 +2,12 @@
  * The commands of one device: given to ChirpStack one after the other, in order. What concerns one command is decided by
  * its life cycle; the lane decides when something is asked, tried again, or given up.
  */
-import {
-  type Clock,
-  type Command,
-  type DevEui,
-  type DeviceEvent,
-  errorText,
-  type Random,
-  type Reading,
-  type Timer,
-} from '../model';
-import type { Downlinks, EnqueueResult, QueueResult } from './doors';
+import { type Command, type DevEui, type DeviceEvent, errorText, type Reading, type Timer } from '../model';
+import type { EnqueueResult, QueueResult } from './doors';
 import { deadlineOf, type Entry, isAwaited, lookLater, needsLook, nextDue, uniqueExpiry } from './entry';
+import type { LaneHost } from './lane-host';
 import { advance, type CommandInput, isUnsent } from './life-cycle';
-import type { Slots } from './slots';
+import { itemOf, Strangers } from './strangers';
 
 /** How long an item must be missing in ChirpStack's queue before no event about it is awaited any more, ms. */
 const ABSENCE = 10_000;
@@ -32,31 +24,12 @@ const LONGEST_RETRY = 30_000;
 const ENDED_KEPT = 32;
 /** How long they are kept, ms. */
 const ENDED_TIME = 24 * 3_600_000;
-/** Events of queue items that nobody knows (yet), per device. */
-const STRANGERS_KEPT = 32;
-
-/** What a lane needs of the queue. */
-export interface LaneHost {
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly downlinks: Downlinks;
-  readonly slots: Slots;
-  readonly signal: AbortSignal;
-  /** No new calls any more. */
-  readonly isClosing: () => boolean;
-  /** Tells listeners. */
-  changed(before: Command, after: Command): void;
-  /** Stores a change; resolves when it is durable. @throws if it is not; it is tried again all the same */
-  store(command: Command): Promise<void>;
-  failed(devEui: DevEui, message: string): void;
-}
 
 export class Lane {
   readonly devEui: DevEui;
   readonly #host: LaneHost;
   #entries: Entry[] = [];
-  /** Events about queue items that no command is known to be: the reply to a call may be slower than its events. */
-  #strangers: DeviceEvent[] = [];
+  readonly #strangers = new Strangers();
   #busy = false;
   #work: Promise<void> = Promise.resolve();
   #timer: Timer | undefined;
@@ -86,11 +59,6 @@ export class Lane {
     return this.#entries.find(({ command }) => command.id === id);
   }
 
-  /** Whether a new command could be given to ChirpStack at once. */
-  get isFree(): boolean {
-    return !this.#busy && this.reserved.length === 0 && !this.#host.isClosing() && !this.#entries.some(isAwaited);
-  }
-
   /** The command as it is given to ChirpStack now. */
   dispatching(command: Command, left: number): Command {
     const { clock, random } = this.#host;
@@ -113,18 +81,29 @@ export class Lane {
         this.apply(other, { type: 'superseded', by: command.id });
   }
 
-  /** Keeps the lane for a call that is about to be made; {@link wake} after {@link release}. */
-  hold(): () => void {
-    this.#busy = true;
-    return () => {
-      this.#busy = false;
-    };
+  /**
+   * Keeps the lane and a place for a call that is to be made at once; `undefined` if it cannot be. The function returned
+   * goes to {@link callNow} or {@link letGo}.
+   */
+  hold(): (() => void) | undefined {
+    const isFree = !this.#busy && this.reserved.length === 0 && !this.#host.isClosing();
+    if (!isFree || this.#entries.some(isAwaited)) return undefined;
+    const giveBack = this.#host.slots.tryTake();
+    if (giveBack !== undefined) this.#busy = true;
+    return giveBack;
+  }
+
+  /** The call is not made. */
+  letGo(giveBack: () => void): void {
+    giveBack();
+    this.#busy = false;
+    this.wake();
   }
 
   /** Gives a command that is stored as `Sending` to ChirpStack; the lane is held. */
-  callNow(entry: Entry): void {
-    this.#busy = true;
-    this.#work = this.#ending(this.#call(entry).then(() => this.#run()));
+  callNow(entry: Entry, giveBack: () => void): void {
+    const call = this.#call(entry).finally(giveBack);
+    this.#work = this.#ending(call.then(() => this.#run()));
   }
 
   /** Does what is due. */
@@ -144,15 +123,12 @@ export class Lane {
   }
 
   received(event: DeviceEvent): void {
-    if (event.type === 'txack' || event.type === 'ack') this.#aboutItem(event, event.queueItemId);
-    else if (event.type === 'log') {
-      const id = event.context.queue_item_id;
-      if (id !== undefined) this.#aboutItem(event, id);
-      else if (event.code === 'DOWNLINK_GATEWAY' && !event.replayed) {
-        // It names no item, but it can only be the one whose turn it is.
-        const first = this.#entries.find(({ command }) => command.state === 'Enqueued');
-        if (first !== undefined) this.apply(first, { type: 'event', event });
-      }
+    const id = itemOf(event);
+    if (id !== undefined) this.#aboutItem(event, id);
+    else if (event.type === 'log' && event.code === 'DOWNLINK_GATEWAY' && !event.replayed) {
+      // It names no item, but it can only be the one whose turn it is.
+      const first = this.#entries.find(({ command }) => command.state === 'Enqueued');
+      if (first !== undefined) this.apply(first, { type: 'event', event });
     } else if (event.type === 'join') this.#lookSoon();
     this.#schedule();
   }
@@ -210,8 +186,7 @@ export class Lane {
       return;
     }
     if (!this.#entries.some(({ command }) => command.call === 'open' || command.call === 'unclear')) return;
-    this.#strangers.push(event);
-    if (this.#strangers.length > STRANGERS_KEPT) this.#strangers.shift();
+    this.#strangers.add(event);
   }
 
   /** What follows from a change, for the lane. */
@@ -225,9 +200,7 @@ export class Lane {
     }
     if (command.queueItemId === undefined || before.queueItemId !== undefined) return;
     lookLater(entry, now);
-    const mine = this.#strangers.filter((event) => itemOf(event) === command.queueItemId);
-    this.#strangers = this.#strangers.filter((event) => !mine.includes(event));
-    for (const event of mine) this.apply(entry, { type: 'event', event });
+    for (const event of this.#strangers.take(command.queueItemId)) this.apply(entry, { type: 'event', event });
   }
 
   #lookSoon(): void {
@@ -256,7 +229,13 @@ export class Lane {
       }
       const next = this.#entries.find(isAwaited);
       if (next === undefined || !isUnsent(next.command) || next.retryAt > now) return;
-      await this.#dispatch(next);
+      // The place first: what is stored as under way while it only waits for its turn would be in doubt after a crash.
+      const giveBack = await this.#host.slots.take();
+      try {
+        await this.#dispatch(next);
+      } finally {
+        giveBack();
+      }
     }
   }
 
@@ -272,6 +251,9 @@ export class Lane {
 
   async #dispatch(entry: Entry): Promise<void> {
     const { clock } = this.#host;
+    // It may have been taken back or have grown old while it waited for a place.
+    this.#judgeTimes();
+    if (!isUnsent(entry.command) || this.#host.isClosing()) return;
     const before = entry.command;
     const command = this.dispatching(before, deadlineOf(entry) - clock.monotonic());
     entry.command = { ...command, age: clock.monotonic() - entry.born };
@@ -287,19 +269,7 @@ export class Lane {
   }
 
   async #call(entry: Entry): Promise<void> {
-    const { clock, downlinks, slots, signal } = this.#host;
-    const result = await slots.run(async (): Promise<EnqueueResult> => {
-      const { fPort, confirmed, payload, expiry } = entry.command;
-      // It may have waited for the storage or for its turn.
-      if (this.#host.isClosing()) return { kind: 'unsent', reason: 'The gateway stopped before it was sent.' };
-      if (expiry === undefined || deadlineOf(entry) <= clock.monotonic())
-        return { kind: 'unsent', reason: 'Its deadline passed before it could be given to ChirpStack.' };
-      try {
-        return await downlinks.enqueue(this.devEui, { fPort, confirmed, payload, expiry }, signal);
-      } catch (error) {
-        return { kind: 'unclear', reason: errorText(error) };
-      }
-    });
+    const result = await this.#enqueue(entry.command, deadlineOf(entry));
     switch (result.kind) {
       case 'accepted':
         this.apply(entry, { type: 'accepted', queueItemId: result.id });
@@ -317,6 +287,19 @@ export class Lane {
           type: 'unclear',
           reason: `It may have reached ChirpStack or not: ${result.reason} Its queue is looked at.`,
         });
+    }
+  }
+
+  async #enqueue({ fPort, confirmed, payload, expiry }: Command, deadline: number): Promise<EnqueueResult> {
+    const { clock, downlinks, signal } = this.#host;
+    // It may have waited for the storage.
+    if (this.#host.isClosing()) return { kind: 'unsent', reason: 'The gateway stopped before it was sent.' };
+    if (expiry === undefined || deadline <= clock.monotonic())
+      return { kind: 'unsent', reason: 'Its deadline passed before it could be given to ChirpStack.' };
+    try {
+      return await downlinks.enqueue(this.devEui, { fPort, confirmed, payload, expiry }, signal);
+    } catch (error) {
+      return { kind: 'unclear', reason: errorText(error) };
     }
   }
 
@@ -364,7 +347,9 @@ export class Lane {
     const isUnclear = entry.command.call === 'unclear';
     const wait = isUnclear ? ABSENCE_AFTER_CALL : ABSENCE;
     const conclusive = entry.absentSince !== undefined && now - entry.absentSince >= wait;
-    const note = [remark, ...(isUnclear ? [this.#hint()] : [])].filter((text) => text !== undefined).join(' ');
+    const note = [remark, ...(isUnclear ? [this.#strangers.hint()] : [])]
+      .filter((text) => text !== undefined)
+      .join(' ');
     const input: CommandInput = { type: 'picture', items, conclusive, ...(note === '' ? {} : { note }) };
     const isThere = items.some(({ id }) => id === entry.command.queueItemId);
     this.apply(entry, input);
@@ -375,15 +360,6 @@ export class Lane {
     }
     entry.absentSince ??= now;
     entry.lookAt = now + NEXT_LOOK;
-  }
-
-  /** What speaks for an unclear command having been sent, though it proves nothing: somebody else may have sent it. */
-  #hint(): string | undefined {
-    const sent = this.#strangers.find(({ type }) => type === 'txack' || type === 'ack');
-    const id = sent === undefined ? undefined : itemOf(sent);
-    return id === undefined
-      ? undefined
-      : `A downlink that this gateway does not know (${id}) was sent to the device in that time; it may be this one.`;
   }
 
   #schedule(): void {
@@ -398,9 +374,4 @@ export class Lane {
     if (due === Number.POSITIVE_INFINITY) return;
     this.#timer = clock.after(Math.max(0, due - clock.monotonic()), () => this.wake());
   }
-}
-
-function itemOf(event: DeviceEvent): string | undefined {
-  if (event.type === 'txack' || event.type === 'ack') return event.queueItemId;
-  return event.type === 'log' ? event.context.queue_item_id : undefined;
 }

@@ -18,16 +18,19 @@ import {
   endsWithin,
   errorText,
   type Logger,
-  type NewJournalEntry,
   type Random,
   type Reading,
   type Unsubscribe,
 } from '../model';
+import { auditEntry, sendEntry } from './audit';
+import { countCommands, type QueueCounts } from './counts';
 import type { CommandStore, DefinitionSource, DeviceLookup, Downlinks } from './doors';
 import { type Entry, expectationOf, newEntry, restoredEntry } from './entry';
 import { makeId } from './ids';
-import { Lane, type LaneHost } from './lane';
+import { Lane } from './lane';
+import type { LaneHost } from './lane-host';
 import { isBeforeTransmission, isUnsent } from './life-cycle';
+import { newCommand } from './new-command';
 import { refuse } from './refusal';
 import { type JudgedRequest, RequestRates, Requests } from './requests';
 import { restoreCommands } from './restore';
@@ -61,15 +64,6 @@ export interface CommandQueueDependencies {
   readonly devices: DeviceLookup;
   /** Open commands of one device, 100 if absent. */
   readonly maxPerDevice?: number;
-}
-
-/** How many commands are where, for health and monitoring. */
-export interface QueueCounts {
-  readonly queued: number;
-  readonly sending: number;
-  readonly enqueued: number;
-  /** Transmitted or acknowledged, something is still awaited. */
-  readonly awaiting: number;
 }
 
 export class CommandQueue {
@@ -165,15 +159,16 @@ export class CommandQueue {
       refuse('not-ready', 'command', request.name, 'the command queue is not open', 'Try again in a moment.');
     const { id } = request;
     if (id === undefined) return this.#submit(request, makeId(this.#deps.clock, this.#deps.random));
-    const known = this.command(id) ?? (await this.#storing.get(id));
+    const storing = this.#storing.get(id);
+    const known = storing === undefined ? this.command(id) : await storing;
     if (known !== undefined) {
       if (known.devEui === request.devEui && known.name === request.name) return known;
       refuse('duplicate-id', 'id', id, 'it is the id of another command', 'Give each command an id of its own.');
     }
-    const storing = this.#submit(request, id);
-    this.#storing.set(id, storing);
+    const submitted = this.#submit(request, id);
+    this.#storing.set(id, submitted);
     try {
-      return await storing;
+      return await submitted;
     } finally {
       this.#storing.delete(id);
     }
@@ -196,7 +191,9 @@ export class CommandQueue {
       return { done: false, command: undefined, text: 'There is no such command, or it ended long ago.' };
     const lane = this.#lane(entry.command.devEui);
     lane.apply(entry, { type: 'cancel', user });
-    await this.#audit('command.cancel', entry.command.devEui, user, { id, state: entry.command.state });
+    await this.#writer.journal(
+      auditEntry('command.cancel', entry.command, this.#deps.clock.now(), user, { id, state: entry.command.state }),
+    );
     lane.wake();
     return cancelResult(entry.command);
   }
@@ -214,7 +211,9 @@ export class CommandQueue {
     const result = await this.#slots.run(() => downlinks.flush(devEui, signal));
     if (result.kind !== 'refused')
       for (const entry of lane.entries) if (lane.apply(entry, { type: 'flushed', user })) entry.lookAt = 0;
-    await this.#audit('command.flush', devEui, user, { result: result.kind });
+    await this.#writer.journal(
+      auditEntry('command.flush', { devEui }, this.#deps.clock.now(), user, { result: result.kind }),
+    );
     lane.wake();
     return flushResult(
       result,
@@ -236,16 +235,7 @@ export class CommandQueue {
   }
 
   counts(): QueueCounts {
-    const counts = { queued: 0, sending: 0, enqueued: 0, awaiting: 0 };
-    for (const lane of this.#lanes.values())
-      for (const { command } of lane.entries) {
-        if (command.endedAt !== undefined) continue;
-        if (command.state === 'Queued') counts.queued++;
-        else if (command.state === 'Sending') counts.sending++;
-        else if (command.state === 'Enqueued') counts.enqueued++;
-        else counts.awaiting++;
-      }
-    return counts;
+    return countCommands(this.commands());
   }
 
   /** A command as listeners would get it. */
@@ -289,41 +279,27 @@ export class CommandQueue {
     const born = this.#deps.clock.monotonic();
     const rate = `${request.devEui}/${request.name}`;
     this.#judgeLoad(lane, judged, rate, born);
-    const command = this.#newCommand(request, judged, id);
-    const isFirst = lane.isFree && this.#slots.hasFree;
+    const command = newCommand(request, judged, { id, sequence: ++this.#sequence, now: this.#deps.clock.now() });
     // One commit instead of two where it is sent at once.
-    const stored = isFirst ? lane.dispatching(command, command.deadline) : command;
-    const release = isFirst ? lane.hold() : undefined;
+    const giveBack = lane.hold();
+    const stored = giveBack === undefined ? command : lane.dispatching(command, command.deadline);
     lane.reserved.push(request.name);
     if (judged.definition.rateLimit !== undefined) this.#rates.count(rate, born);
     try {
-      await this.#writer.request(stored, [
-        this.#auditEntry('command.send', request.devEui, request.user, {
-          id,
-          name: request.name,
-          source: request.source,
-          parameters: Object.fromEntries(
-            Object.entries(judged.parameters).map(([key, value]) => [
-              key,
-              typeof value === 'bigint' ? String(value) : value,
-            ]),
-          ),
-        }),
-      ]);
+      await this.#writer.request(stored, [sendEntry(stored)]);
     } catch (error) {
       this.#rates.uncount(rate, born);
-      release?.();
+      if (giveBack !== undefined) lane.letGo(giveBack);
       throw error;
     } finally {
       lane.reserved.splice(lane.reserved.indexOf(request.name), 1);
-      lane.wake();
     }
     const entry = newEntry(stored, born);
     this.#places.set(id, request.devEui);
     lane.add(entry);
-    this.#emitAll(stored);
-    if (isFirst) lane.callNow(entry);
-    else lane.wake();
+    this.#changed({ ...stored, transitions: [] }, stored);
+    if (giveBack === undefined) lane.wake();
+    else lane.callNow(entry, giveBack);
     return stored;
   }
 
@@ -360,35 +336,6 @@ export class CommandQueue {
       );
   }
 
-  #newCommand(request: CommandRequest, judged: JudgedRequest, id: string): Command {
-    const now = this.#deps.clock.now();
-    const { definition, expected } = judged;
-    const reason = 'It is stored and waits for its turn.';
-    return {
-      id,
-      sequence: ++this.#sequence,
-      devEui: request.devEui,
-      name: request.name,
-      parameters: judged.parameters,
-      user: request.user,
-      source: request.source,
-      fPort: definition.fPort,
-      confirmed: definition.confirmed,
-      payload: judged.payload,
-      coalescing: definition.coalescing,
-      deadline: judged.deadline,
-      ...(expected === undefined ? {} : { expected }),
-      state: 'Queued',
-      reason,
-      createdAt: now,
-      changedAt: now,
-      age: 0,
-      transitions: [{ state: 'Queued', time: now, reason }],
-      attempts: 0,
-      call: 'none',
-    };
-  }
-
   #restore(command: Command): void {
     const { entry, isAgeKnown } = restoredEntry(command, this.#deps.clock);
     const lane = this.#lane(command.devEui);
@@ -422,34 +369,10 @@ export class CommandQueue {
   }
 
   #changed(before: Command, after: Command): void {
-    const isTransition = after.transitions.length > before.transitions.length;
-    this.#statuses.emit({ ...this.status(after), transition: isTransition ? after.transitions.at(-1) : undefined });
-  }
-
-  /** A new command may have made two steps at once. */
-  #emitAll(command: Command): void {
-    const status = this.status(command);
-    for (const transition of command.transitions) this.#statuses.emit({ ...status, transition });
-  }
-
-  async #audit(type: string, devEui: DevEui, user: string, body: object): Promise<void> {
-    try {
-      await this.#writer.change(undefined, [this.#auditEntry(type, devEui, user, body)]);
-    } catch {
-      // The act is done; its entry is kept and tried again, and the failure has been logged.
-    }
-  }
-
-  #auditEntry(type: string, devEui: DevEui, user: string, body: object): NewJournalEntry {
-    return {
-      journal: 'audit',
-      time: this.#deps.clock.now(),
-      type,
-      devEui,
-      user: user === '' ? undefined : user,
-      eventId: undefined,
-      body: JSON.stringify(body),
-    };
+    const status = this.status(after);
+    const steps = after.transitions.slice(before.transitions.length);
+    if (steps.length === 0) this.#statuses.emit({ ...status, transition: undefined });
+    for (const transition of steps) this.#statuses.emit({ ...status, transition });
   }
 
   #prune(): void {

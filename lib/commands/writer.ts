@@ -57,10 +57,9 @@ export class CommandWriter {
     return this.#write(command, journal, false);
   }
 
-  /** Stores a change at some time soon. */
-  changeSoon(command: Command | undefined, journal: readonly NewJournalEntry[] = []): void {
-    // Failures are logged and tried again where they are met.
-    this.change(command, journal).catch(() => undefined);
+  /** Enters something into a journal; what cannot be stored now is logged, kept and tried again. */
+  async journal(entry: NewJournalEntry): Promise<void> {
+    await this.change(undefined, [entry]).catch(() => undefined);
   }
 
   /** Waits for what is under way, at most `limit` ms. Later writes are refused. */

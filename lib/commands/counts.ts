@@ -1,0 +1,22 @@
+import type { Command } from '../model';
+
+/** How many commands are where, for health and monitoring; those that have ended are not counted. */
+export interface QueueCounts {
+  readonly queued: number;
+  readonly sending: number;
+  readonly enqueued: number;
+  /** Transmitted or acknowledged, something is still awaited. */
+  readonly awaiting: number;
+}
+
+export function countCommands(commands: readonly Command[]): QueueCounts {
+  const counts = { queued: 0, sending: 0, enqueued: 0, awaiting: 0 };
+  for (const { state, endedAt } of commands) {
+    if (endedAt !== undefined) continue;
+    if (state === 'Queued') counts.queued++;
+    else if (state === 'Sending') counts.sending++;
+    else if (state === 'Enqueued') counts.enqueued++;
+    else counts.awaiting++;
+  }
+  return counts;
+}
