@@ -15,7 +15,6 @@ import {
 import type { Members } from './device-parts';
 import { CONNECTION, GATEWAY, NAMEPLATE, STORE } from './gateway-types';
 import { CLIENTS, DEVICES, ERRORS, PROCESS } from './health-types';
-import type { LiveVariable } from './live-variable';
 import type { NodeFactory } from './node-factory';
 import type { PlainValue } from './values';
 

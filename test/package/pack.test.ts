@@ -78,6 +78,7 @@ describe('what npm packs', () => {
 
   test('has the reference flow, and an example for every node of the palette', async () => {
     has('flows/gateway.json');
+    has('nodesets/Lorua.Model.NodeSet2.xml');
     const examples = [...paths].filter((path) => path.startsWith('examples/'));
     const types = new Set<unknown>();
     for (const path of ['flows/gateway.json', ...examples]) {

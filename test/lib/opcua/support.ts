@@ -76,7 +76,8 @@ export async function startServer(
 export const APPLICATION = parseApplicationId('00000000-0000-4000-8000-000000000001');
 export const OTHER_APPLICATION = parseApplicationId('00000000-0000-4000-8000-000000000002');
 export const PROFILE = parseDeviceProfileId('00000000-0000-4000-8000-0000000000aa');
-const TENANT = parseTenantId('00000000-0000-4000-8000-0000000000ff');
+export const OTHER_PROFILE = parseDeviceProfileId('00000000-0000-4000-8000-0000000000ab');
+export const TENANT = parseTenantId('00000000-0000-4000-8000-0000000000ff');
 
 export function devEuiOf(index: number): DevEui {
   return parseDevEui(index.toString(16).padStart(16, '0'));
