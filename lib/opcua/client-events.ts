@@ -1,7 +1,7 @@
 /** What clients do: sessions, failed logins, refused certificates — told as events and logged. */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ServerSecureChannelLayer as Channel, OPCUAServer } from 'node-opcua';
+import type { ServerSecureChannelLayer as Channel, OPCUAServer, StatusCode } from 'node-opcua';
 import { type Clock, Emitter, errorText, type LogEntry, type Logger, type Unsubscribe } from '../model';
 import { thumbprintOfDer } from './certificate-summary';
 import type { Identities } from './identities';
@@ -78,6 +78,8 @@ interface Deps {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly repeated: RepeatedEntries;
+  /** Told of a certificate for which a channel was refused. */
+  readonly onCertificateRefused?: (certificate: Buffer, status: StatusCode) => void;
 }
 
 const LOGIN_CURES: Readonly<Record<LoginRefusal, string>> = {
@@ -245,6 +247,7 @@ export class ClientWatch {
       this.#channelFailed(address, 'it ended before it was secured, though the certificate is trusted');
       return;
     }
+    this.#deps.onCertificateRefused?.(certificate, status);
     const thumbprint = thumbprintOfDer(certificate);
     const { rejectedFolder, trustedFolder } = pki.server;
     const files = await readdir(rejectedFolder).catch((): string[] => []);

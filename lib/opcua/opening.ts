@@ -2,6 +2,7 @@
 import type { AddressSpace, OPCUAServer, OPCUAServerOptions, ServerSession } from 'node-opcua';
 import { type Clock, type Logger, packageVersion } from '../model';
 import type { Accounts } from './accounts';
+import { Audit } from './audit';
 import { Authenticator } from './authentication';
 import { ClientWatch } from './client-events';
 import { GatewayNodes } from './gateway-nodes';
@@ -91,8 +92,11 @@ export async function openServer(opening: Opening): Promise<Running> {
   const history = await serveHistory(opening, server, addressSpace, factory, model);
   showServiceLevel(library, addressSpace, gateway);
   guardRequests(opening, server, factory);
-  clients = new ClientWatch({ library, server, pki, identities, clock, logger, repeated }, (count) =>
-    gateway.setSessions(count),
+  let audit: Audit | undefined;
+  const onCertificateRefused: Audit['certificateRefused'] = (...refused) => audit?.certificateRefused(...refused);
+  clients = new ClientWatch(
+    { library, server, pki, identities, clock, logger, repeated, onCertificateRefused },
+    (count) => gateway.setSessions(count),
   );
   const sessions = new Sessions(library, server, clients);
   const security = await watchSecurity({ library, server, pki, settings, accounts, sessions, clients, clock, logger });
@@ -106,6 +110,7 @@ export async function openServer(opening: Opening): Promise<Running> {
     repeated,
     onConnectionRefused: (address, reason) => clients?.connectionRefused(address, reason),
   });
+  audit = new Audit({ library, server, clients, clock, logger });
   try {
     await server.start();
   } catch (error) {

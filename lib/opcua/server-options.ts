@@ -65,7 +65,8 @@ export function serverOptions(
     certificateFile: pki.certificateFile,
     registerServerMethod: library.RegisterServerMethod.HIDDEN,
     nodesets: [library.nodesets.standard],
-    isAuditing: false,
+    // Told to SecurityAdmins alone: so say the types of audit events by themselves.
+    isAuditing: true,
     serverInfo: {
       applicationUri: settings.applicationUri,
       productUri: PRODUCT_URI,
