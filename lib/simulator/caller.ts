@@ -28,6 +28,8 @@ export interface ServiceContext {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly faults: FaultInjection;
+  /** Breaks the connection of a caller. */
+  readonly cut: (peer: string) => void;
 }
 
 function identify(metadata: Metadata, world: World): Caller {
@@ -56,6 +58,10 @@ function asStatus(error: unknown, context: ServiceContext, method: string): { co
   return { code: status.INTERNAL, details: errorText(error) };
 }
 
+/** A fault that takes the answer away, one way or the other. */
+const isFatal = (fault: CallFault | undefined): fault is CallFault =>
+  fault !== undefined && (fault.code !== undefined || fault.cut === true);
+
 const injected = (fault: CallFault): ServiceError =>
   new ServiceError(fault.code ?? status.UNAVAILABLE, fault.details ?? 'injected fault');
 
@@ -65,18 +71,22 @@ export function unary<Request, Reply>(
   method: string,
   handle: (request: Request, caller: Caller) => Reply,
 ): handleUnaryCall<Request, Reply> {
-  const answer = async (request: Request, metadata: Metadata): Promise<Reply> => {
+  const strike = (fault: CallFault, peer: string): ServiceError => {
+    if (fault.cut === true) context.cut(peer);
+    return injected(fault);
+  };
+  const answer = async (request: Request, metadata: Metadata, peer: string): Promise<Reply> => {
     const fault = context.faults.next(method);
     if (fault?.delay !== undefined) await wait(context.clock, fault.delay);
-    if (fault?.code !== undefined && fault.when !== 'after') throw injected(fault);
+    if (isFatal(fault) && fault.when !== 'after') throw strike(fault, peer);
     const reply = handle(request, identify(metadata, context.world));
-    if (fault?.code !== undefined) throw injected(fault);
+    if (isFatal(fault)) throw strike(fault, peer);
     return reply;
   };
   const respond = async (call: ServerUnaryCall<Request, Reply>, callback: sendUnaryData<Reply>): Promise<void> => {
     let reply: Reply;
     try {
-      reply = await answer(call.request, call.metadata);
+      reply = await answer(call.request, call.metadata, call.getPeer());
     } catch (error) {
       callback(asStatus(error, context, method));
       return;

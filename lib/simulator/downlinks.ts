@@ -50,7 +50,7 @@ export interface DownlinkFrame {
   readonly data: Uint8Array;
   readonly confirmed: boolean;
   readonly answer: GatewayAnswer;
-  /** Whether it went on air: an error of the gateway means no; silence does not. */
+  /** Whether the device heard it: not if the gateway refused it, nor if it was lost in the air; silence says nothing. */
   readonly reachedDevice: boolean;
 }
 
@@ -85,6 +85,8 @@ export class Downlinks {
   readonly #scheduled = new Set<Device>();
   readonly #lockedUntil = new WeakMap<Device, number>();
   #tick: Timer | undefined;
+  /** By DevEUI: how many of the next frames are lost in the air. */
+  readonly #lost = new Map<string, number>();
 
   constructor(dependencies: DownlinkDependencies) {
     this.#world = dependencies.world;
@@ -103,6 +105,11 @@ export class Downlinks {
   /** What gateways answer to the next `times` frames; OK after that. */
   answerWith(answer: GatewayAnswer, times = Number.POSITIVE_INFINITY): void {
     this.#answers = { answer, remaining: times };
+  }
+
+  /** The next frames to a device are sent, but it does not hear them. */
+  loseFrames(devEui: string, times: number): void {
+    this.#lost.set(devEui, times);
   }
 
   /** To be called when something was put into a device's queue. */
@@ -235,7 +242,7 @@ export class Downlinks {
         data: item.data,
         confirmed: item.confirmed,
         answer,
-        reachedDevice: answer === 'OK' || answer === 'SILENT',
+        reachedDevice: (answer === 'OK' || answer === 'SILENT') && !this.#isLost(device.devEui),
       });
     });
   }
@@ -270,6 +277,13 @@ export class Downlinks {
       ...window,
     };
     this.#publish(device, 'txack', now, time, () => transmissionJson(info, sent));
+  }
+
+  #isLost(devEui: string): boolean {
+    const left = this.#lost.get(devEui) ?? 0;
+    if (left > 1) this.#lost.set(devEui, left - 1);
+    else this.#lost.delete(devEui);
+    return left > 0;
   }
 
   #nextAnswer(): GatewayAnswer {

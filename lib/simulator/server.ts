@@ -11,6 +11,7 @@ import { type Clock, errorText, type Logger, type Random, type Unsubscribe } fro
 import type { ServiceContext } from './caller';
 import { Downlinks } from './downlinks';
 import { type CallFault, FaultInjection } from './fault-injection';
+import { takeCommand } from './mqtt-commands';
 import { Network } from './network';
 import { applicationService } from './services/application';
 import { deviceService } from './services/device';
@@ -50,6 +51,11 @@ function listenOn(listener: NetServer, host: string, port: number): Promise<numb
   });
 }
 
+/** Breaks the connection of a caller. @param peer `address:port` as gRPC names it */
+function cutPeer(sockets: ReadonlySet<Socket>, peer: string): void {
+  for (const socket of sockets) if (peer.endsWith(`:${String(socket.remotePort)}`)) socket.destroy();
+}
+
 export class ChirpstackServer {
   readonly world: World;
   readonly network: Network;
@@ -57,12 +63,13 @@ export class ChirpstackServer {
   readonly timers: TimerQueue;
   readonly #options: ServerOptions;
   readonly #streams: EventStreams;
-  readonly #faults = new FaultInjection();
+  readonly #faults: FaultInjection;
   #running: { readonly server: Server; readonly listener: NetServer; readonly sockets: Set<Socket> } | undefined;
 
   constructor(options: ServerOptions) {
     const { world, clock, random, logger } = options;
     this.#options = options;
+    this.#faults = new FaultInjection(random);
     this.world = world;
     const onListenerError = (error: unknown): void =>
       logger.error({
@@ -96,7 +103,14 @@ export class ChirpstackServer {
   async listen(host: string, port: number): Promise<number> {
     const server = new Server({ 'grpc.max_concurrent_streams': 2 ** 31 - 1 });
     const { world, clock, logger, random } = this.#options;
-    const context: ServiceContext = { world, clock, logger, faults: this.#faults };
+    const sockets = new Set<Socket>();
+    const context: ServiceContext = {
+      world,
+      clock,
+      logger,
+      faults: this.#faults,
+      cut: (peer) => cutPeer(sockets, peer),
+    };
     server.addService(TenantServiceService, tenantService(context));
     server.addService(ApplicationServiceService, applicationService(context));
     server.addService(DeviceProfileServiceService, deviceProfileService(context));
@@ -110,7 +124,6 @@ export class ChirpstackServer {
     // Sockets of our own: when the server goes down they break off, as they do when a real one is killed. The
     // library's own shutdown would tell every stream that it was cancelled.
     const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
-    const sockets = new Set<Socket>();
     const listener = createServer((socket) => {
       sockets.add(socket);
       socket.once('close', () => sockets.delete(socket));
@@ -139,6 +152,11 @@ export class ChirpstackServer {
     for (const socket of running.sockets) socket.destroy();
     await freed;
     running.server.forceShutdown();
+  }
+
+  /** A command by MQTT, as an application publishes it. @param payload JSON, already parsed */
+  command(devEui: string, payload: unknown): void {
+    takeCommand(devEui, payload, { world: this.world, downlinks: this.downlinks, random: this.#options.random });
   }
 
   /** Makes calls go wrong until the returned function is called. */

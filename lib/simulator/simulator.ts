@@ -247,6 +247,26 @@ export class Simulator {
     this.#member(devEui).acknowledges = acknowledges;
   }
 
+  /** The next frames to a device are sent, but lost in the air: it does not hear them. */
+  loseFrames(devEui: string, times = 1): void {
+    this.server.downlinks.loseFrames(this.#device(devEui).devEui, times);
+  }
+
+  /** The device sends in one of so many periods only. */
+  slowDown(devEui: string, periods: number): void {
+    this.#member(devEui).slowness = Math.max(1, Math.floor(periods));
+  }
+
+  /** The data rate (index of EU868, 0–5) of the device: the lower, the less it can be sent. */
+  setDataRate(devEui: string, dataRate: number): void {
+    this.#member(devEui).dataRate = dataRate;
+  }
+
+  /** A command by MQTT, as an application publishes it. @param payload JSON, already parsed */
+  command(devEui: string, payload: unknown): void {
+    this.server.command(this.#device(devEui).devEui, payload);
+  }
+
   /** From now on ChirpStack knows nothing of a key; streams that are open stay open. */
   deleteKey(key: 'administrator' | 'tenant' | 'read-only'): void {
     const { adminKeyId, tenantKeyId, readOnlyKeyId } = this.#identity;

@@ -196,7 +196,7 @@ export class Fleet {
       const now = this.#clock.monotonic();
       if (!member.isSilent) this.#transmit(member, this.#clock.now(), false);
       if (member.hasFallenSilent) member.isSilent = true;
-      member.due += this.#settings.period;
+      member.due += this.#settings.period * member.slowness;
       // Late by more than a period: what was missed is not made up for.
       if (member.due < now) member.due = now + this.#untilNext(member, now);
       if (this.#isRunning) this.#plan(member);

@@ -35,13 +35,16 @@ export class Member {
   isSilent: boolean;
   /** Whether it acknowledges confirmed downlinks. */
   acknowledges = true;
+  /** It sends in each n-th period only. */
+  slowness = 1;
+  /** Data-rate index of its uplinks, and so of what it can be sent in answer. */
+  dataRate: number;
   #owesAcknowledgement = false;
   #live = 0;
   #count: number;
   readonly #model: DeviceModel;
   readonly #random: Random;
   readonly #gatewayIds: readonly string[];
-  readonly #dataRate: number;
   readonly #rssi: number;
   readonly #margin: number;
 
@@ -60,7 +63,7 @@ export class Member {
     this.#gatewayIds = gatewayIds;
     this.#model = kind.create(random);
     this.#rssi = randomInteger(random, -110, -55);
-    this.#dataRate = this.#rssi > -90 ? 5 : randomInteger(random, 2, 4);
+    this.dataRate = this.#rssi > -90 ? 5 : randomInteger(random, 2, 4);
     this.#margin = Math.max(1, Math.min(31, Math.round((this.#rssi + 125) / 3)));
     this.#count = randomInteger(random, 0, UPLINKS_PER_STATUS - 1);
   }
@@ -78,7 +81,7 @@ export class Member {
       fPort: measured.fPort,
       data: isCut ? measured.data.subarray(0, 2) : measured.data,
       acknowledges,
-      dataRate: this.#dataRate,
+      dataRate: this.dataRate,
       frequency: CHANNELS[channel] ?? CHANNELS[0],
       receptions: this.#receptions(channel),
       ...(isHistory ? { time: instant(time), receivedAt: time } : {}),

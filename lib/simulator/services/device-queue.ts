@@ -13,37 +13,14 @@ import type { UntypedServiceImplementation } from '@grpc/grpc-js';
 import { Empty } from 'google-protobuf/google/protobuf/empty_pb';
 import type { Random } from '../../model';
 import { type ServiceContext, unary } from '../caller';
-import { CodecError } from '../codec';
 import type { QueueItem } from '../device-queue';
 import type { Downlinks } from '../downlinks';
-import { doesNotExist, internal, invalidArgument } from '../errors';
+import { encodeItem } from '../encode-item';
+import { internal, invalidArgument } from '../errors';
 import { fromTimestamp, timestamp } from '../instant';
 import { parseEui64 } from '../parse';
 import { readDevice, writeDevice } from '../permissions';
 import { randomUuid } from '../random';
-import type { World } from '../world';
-
-/** Payload and port as they go into the queue: an object wins over the bytes that came with it. */
-function encode(item: DeviceQueueItem, devEui: string, world: World): { fPort: number; data: Uint8Array } {
-  // The port is cut to a byte before anything looks at it: 300 becomes 44.
-  const fPort = item.getFPort() & 255;
-  const object = item.getObject();
-  if (object === undefined) return { fPort, data: item.getData_asU8() };
-  const device = world.devices.get(devEui);
-  if (device === undefined) throw doesNotExist(devEui);
-  const codec = world.profiles.get(device.profileId)?.codec;
-  try {
-    return (
-      codec?.encode({ data: object.toJavaScript(), fPort, variables: device.variables }) ?? {
-        fPort,
-        data: new Uint8Array(),
-      }
-    );
-  } catch (error) {
-    if (error instanceof CodecError) throw internal(error.message);
-    throw error;
-  }
-}
 
 function itemMessage(item: QueueItem, devEui: string): DeviceQueueItem {
   const message = new DeviceQueueItem();
@@ -74,7 +51,11 @@ export function deviceQueueService(
       const device = world.devices.get(devEui);
       // Before the rest is looked at: a call that fails has flushed all the same.
       if (request.getFlushQueue()) device?.queue.flushWaiting();
-      const { fPort, data } = encode(item, devEui, world);
+      const { fPort, data } = encodeItem(
+        { fPort: item.getFPort(), data: item.getData_asU8(), object: item.getObject()?.toJavaScript() },
+        devEui,
+        world,
+      );
       if (fPort === 0) throw invalidArgument('Validation error: FPort must be between 1 - 255');
       if (device === undefined) throw internal('FOREIGN KEY constraint failed');
       const id = randomUuid(random);
