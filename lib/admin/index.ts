@@ -1,5 +1,6 @@
 /** Use cases behind dashboard, gateway-admin and the questions to metric-store: one contract of topics, payloads and answers. */
 export { Administration, type Answer } from './administration';
+export { type AuditedEvent, ClientAudit, type ClientAuditDependencies } from './client-audit';
 export type { Backup, DatabaseState } from './database';
 export type {
   AdministrationDependencies,

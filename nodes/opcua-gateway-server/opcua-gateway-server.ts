@@ -86,7 +86,7 @@ const init = (RED: NodeAPI): void => {
 
     const serve = (server: GatewayServer): void => {
       unsubscribes.push(
-        wire(service, server),
+        wire(service, server, logger),
         server.onClientEvent((event) => {
           showClients(server);
           this.send({ topic: 'client-event', payload: event });

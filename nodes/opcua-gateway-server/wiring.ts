@@ -1,6 +1,6 @@
 /** What a server and the database of its gateway tell each other while the node is deployed. */
-import type { OpcuaDoors } from '../../lib/admin';
-import type { Unsubscribe } from '../../lib/model';
+import { ClientAudit, type OpcuaDoors } from '../../lib/admin';
+import { type Logger, systemClock, type Unsubscribe } from '../../lib/model';
 import type { GatewayServer, ModelSource, ServerSettings } from '../../lib/opcua';
 import type { DatabaseService } from '../common/services';
 
@@ -19,7 +19,12 @@ export function tellAdministrators(service: DatabaseService, settings: ServerSet
 }
 
 /** Wires a server that runs. */
-export function wire(service: DatabaseService, server: GatewayServer): Unsubscribe {
+export function wire(service: DatabaseService, server: GatewayServer, logger: Logger): Unsubscribe {
+  const audit = new ClientAudit({
+    commit: (journal) => service.store.commit({ records: [], removed: [], journal }),
+    clock: systemClock,
+    logger,
+  });
   const opcua: OpcuaDoors = {
     counts: () => server.clientCounts(),
     endpointUrls: server.endpointUrls,
@@ -31,9 +36,12 @@ export function wire(service: DatabaseService, server: GatewayServer): Unsubscri
   const unsubscribes = [
     server.attach(modelSource(service)),
     service.store.onHealth((health) => server.publishStoreHealth(health)),
+    server.onClientEvent((event) => audit.take(event)),
     service.health.onHealth((health) => server.publishHealth(health)),
     () => {
       isWired = false;
+      // It never rejects, and hands over what it has before the store closes.
+      void audit.close();
       if (service.opcua === opcua) service.opcua = undefined;
     },
   ];
