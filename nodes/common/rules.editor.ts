@@ -53,10 +53,33 @@ function uuidsRule(): FieldRule {
   return fieldRule('uuids', {}, (text) => text === '' || text.split(',').every((part) => uuid.test(part.trim())));
 }
 
-/** Empty (the secure defaults) or `policy/mode` pairs separated by commas. */
-function endpointsRule(): FieldRule {
-  const pair = /^(None|(Basic256|Basic256Sha256|Aes128_Sha256_RsaOaep|Aes256_Sha256_RsaPss)\/(Sign|SignAndEncrypt))$/;
-  return fieldRule('endpoints', {}, (text) => text === '' || text.split(',').every((part) => pair.test(part.trim())));
+/** Empty (the default holds) or a whole number within limits. */
+function integerRule(least: number, most: number): FieldRule {
+  return fieldRule(
+    'integer',
+    { least, most },
+    (text) => text === '' || (/^-?\d+$/.test(text) && isNumberIn(text, least, most)),
+  );
+}
+
+/** A checkbox, or the text that stands in its place. */
+function switchRule(): FieldRule {
+  return fieldRule('switch', {}, (text, value) => typeof value === 'boolean' || /^(true|false)?$/.test(text));
+}
+
+/**
+ * Shows a checkbox whose value may be a text: one from the environment becomes a text field, which keeps it. The editor
+ * alone would take any text for a tick.
+ */
+function showSwitch(input: JQuery, value: boolean | string | undefined, otherwise: boolean): void {
+  if (isFromEnvironment(value)) input.attr('type', 'text').css({ width: '50%' }).val(String(value));
+  else input.prop('checked', value === undefined || value === '' ? otherwise : value === true || value === 'true');
+}
+
+/** Shows a choice whose value may be missing in an older flow, or come from the environment. */
+function showChoice(select: JQuery, value: string | undefined, otherwise: string): void {
+  if (isFromEnvironment(value)) select.append($('<option/>', { value, text: value }));
+  select.val(value || otherwise);
 }
 
 /** A column of numbers in a list of rules for devices and metrics. */

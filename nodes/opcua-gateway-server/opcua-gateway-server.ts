@@ -1,14 +1,7 @@
-import { isAbsolute, join } from 'node:path';
-import type { Node, NodeAPI, NodeDef, NodeMessageInFlow } from 'node-red';
+import type { Node, NodeAPI, NodeMessageInFlow } from 'node-red';
 import { deviceEventFromMessage, healthFromMessage, parseReadingMessage } from '../../lib/messages';
-import { errorText, faultText, ROLES, systemClock, type Timer } from '../../lib/model';
-import {
-  type GatewayServer,
-  PortInUseError,
-  parseServerSettings,
-  type ServerLease,
-  serverRegistry,
-} from '../../lib/opcua';
+import { errorText, faultText, systemClock, type Timer } from '../../lib/model';
+import { type GatewayServer, PortInUseError, type ServerLease, serverRegistry } from '../../lib/opcua';
 import { configure, reportMissing } from '../common/configuration';
 import { onInput, reportFault } from '../common/input';
 import { onClose } from '../common/lifecycle';
@@ -16,28 +9,9 @@ import { processIsEnding } from '../common/process-end';
 import { redLogger } from '../common/red-logger';
 import { isDatabaseNode } from '../common/services';
 import { StatusReporter } from '../common/status';
+import { type Credentials, type Properties, readSettings } from './settings';
 import { startFaults } from './start-faults';
 import { tellAdministrators, wire } from './wiring';
-
-interface Properties extends NodeDef {
-  database: string;
-  port: string;
-  host: string;
-  advertisedHosts: string;
-  /** Comma-separated, e.g. `Basic256Sha256/SignAndEncrypt`; empty = the secure defaults. */
-  endpoints: string;
-  allowAnonymous: boolean | string;
-  trustAllClients: boolean | string;
-  /** Relative paths are inside Node-RED's user folder. */
-  pkiFolder: string;
-  applicationName: string;
-  maxSessions: string;
-}
-
-interface Credentials {
-  user?: string;
-  password?: string;
-}
 
 /** A port in use, or a folder not writable, may be free again: ms between two tries. */
 const RETRY_INTERVAL = 10_000;
@@ -47,22 +21,9 @@ const init = (RED: NodeAPI): void => {
     RED.nodes.createNode(this, properties);
     const logger = redLogger(RED, this, 'opcua');
     const databaseNode = RED.nodes.getNode(properties.database);
-    const settings = configure(RED, this, logger, () => {
-      const folder = properties.pkiFolder?.trim() || 'pki';
-      const { user, password } = this.credentials;
-      return parseServerSettings({
-        port: properties.port,
-        host: properties.host,
-        advertisedHosts: properties.advertisedHosts,
-        endpoints: properties.endpoints,
-        allowAnonymous: properties.allowAnonymous,
-        trustAllClients: properties.trustAllClients,
-        users: user || password ? [{ name: user, password: password ?? '', roles: ROLES }] : [],
-        pkiFolder: isAbsolute(folder) ? folder : join(RED.settings.userDir ?? process.cwd(), folder),
-        applicationName: properties.applicationName,
-        maxSessions: properties.maxSessions,
-      });
-    });
+    const settings = configure(RED, this, logger, () =>
+      readSettings(properties, this.credentials, RED.settings.userDir ?? process.cwd()),
+    );
     if (settings === undefined) return;
     if (!isDatabaseNode(databaseNode) || databaseNode.service === undefined) {
       reportMissing(RED, this, logger, 'database', 'Choose a gateway-database and correct what its log says.');
@@ -77,16 +38,21 @@ const init = (RED: NodeAPI): void => {
     /** The fault that the log has told already. */
     let reported = '';
 
-    const showClients = (server: GatewayServer): void =>
-      status.show(
-        'green',
-        'dot',
-        RED._('opcua-gateway-server.status.listening', { port: server.port, sessions: server.clientCounts().sessions }),
-      );
+    const showClients = (server: GatewayServer): void => {
+      const values = { port: server.port, sessions: server.clientCounts().sessions };
+      const lost = server.reachability.find(({ reachable }) => !reachable);
+      if (lost !== undefined)
+        status.show('yellow', 'dot', RED._('opcua-gateway-server.status.unreachable', { ...values, url: lost.url }));
+      else if (settings.trustAllClients)
+        status.show('yellow', 'dot', RED._('opcua-gateway-server.status.trusts-all', values));
+      else status.show('green', 'dot', RED._('opcua-gateway-server.status.listening', values));
+    };
 
     const serve = (server: GatewayServer): void => {
       unsubscribes.push(
         wire(service, server, logger),
+        // Also what nobody tells: that clients reach the server again.
+        service.health.onHealth(() => showClients(server)),
         server.onClientEvent((event) => {
           showClients(server);
           this.send({ topic: 'client-event', payload: event });
@@ -114,7 +80,10 @@ const init = (RED: NodeAPI): void => {
           'red',
           'ring',
           error instanceof PortInUseError
-            ? RED._('opcua-gateway-server.status.port-in-use', { port: settings.port })
+            ? RED._('opcua-gateway-server.status.port-in-use', {
+                port: settings.port,
+                seconds: RETRY_INTERVAL / 1_000,
+              })
             : errorText(error),
         );
         // The same fault again is no news.

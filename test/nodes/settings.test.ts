@@ -246,14 +246,14 @@ const WRONG: readonly WrongCase[] = [
     node: SERVER,
     others: [DATABASE],
     credentials: { server: { user: 'scada' } },
-    errors: [/^users\[0\]\.password is \(hidden\): a password is a text that is not empty/],
+    errors: [/^password is \(hidden\): a password is a text that is not empty/],
   },
   {
     what: 'a password without a user',
     node: SERVER,
     others: [DATABASE],
     credentials: { server: { password: PASSWORD } },
-    errors: [/^users\[0\]\.name is /],
+    errors: [/^user is undefined: a user has a name/],
   },
   { what: 'no database', node: { ...SERVER, database: '' }, errors: [/^database is not set/] },
   {
@@ -296,7 +296,7 @@ function unexpected(): string[] {
 describe('properties as the environment and older flows give them', () => {
   test('empty texts are the defaults', async () => {
     await start([DATABASE, CONNECTION, { ...POLLER, pollInterval: '0' }, STORE, STALE, SERVER]);
-    await eventually(() => statuses('server').at(-1)?.fill === 'green', 'the server');
+    await eventually(() => statuses('server').at(-1)?.shape === 'dot', 'the server');
     assert.equal(statuses('store').at(-1)?.fill, 'green');
     assert.deepEqual(unexpected(), []);
     assertNoSecret();
@@ -312,7 +312,7 @@ describe('properties as the environment and older flows give them', () => {
       { id: 'stale', type: 'stale-detector', database: 'database', wires: [[]] },
       { id: 'server', type: 'opcua-gateway-server', database: 'database', port: 0, wires: [[]] },
     ]);
-    await eventually(() => statuses('server').at(-1)?.fill === 'green', 'the server');
+    await eventually(() => statuses('server').at(-1)?.shape === 'dot', 'the server');
     assert.ok((node('connection') as ChirpstackConnectionNode).connection);
     assert.ok((node('database') as GatewayDatabaseNode).service);
     assert.deepEqual(unexpected(), []);
@@ -364,7 +364,7 @@ describe('properties as the environment and older flows give them', () => {
         { ...SIMULATOR, enabled: on },
       ]);
       await eventually(() => statuses('simulator').at(-1)?.fill === 'green', 'the simulator');
-      await eventually(() => statuses('server').at(-1)?.fill === 'green', 'the server');
+      await eventually(() => statuses('server').at(-1)?.shape === 'dot', 'the server');
       assert.deepEqual(unexpected(), []);
     });
 });
@@ -435,7 +435,7 @@ describe('a port that another program has', () => {
     await eventually(() => statuses('server').at(-1)?.fill === 'red', 'the red status again');
     assert.equal(errorsOf('server').length, 1);
     await new Promise<void>((resolve) => other.close(() => resolve()));
-    await eventually(() => statuses('server').at(-1)?.fill === 'green', 'the server');
+    await eventually(() => statuses('server').at(-1)?.shape === 'dot', 'the server');
   });
 });
 
@@ -453,7 +453,7 @@ describe('closing', () => {
     try {
       const connection = { ...CONNECTION, url: `http://127.0.0.1:${address.port}`, callTimeout: '120' };
       await start([DATABASE, connection, POLLER, STORE, STALE, SERVER, ADMIN, ANSWERS]);
-      await eventually(() => statuses('server').at(-1)?.fill === 'green', 'the server');
+      await eventually(() => statuses('server').at(-1)?.shape === 'dot', 'the server');
       await eventually(() => calls.size > 0, 'the call of the poller');
       const ids = ['poller', 'store', 'stale', 'server', 'admin', 'connection', 'database'];
       const nodes = ids.map(node);
