@@ -120,16 +120,19 @@ export class RadioGateways {
     const judged = HEALTH[state];
     if (judged === undefined) health.setStatus('BadWaitingForInitialData', now, now);
     else health.update(DEVICE_HEALTH_STATES.indexOf(judged), now, now);
-    if (lastSeenAt !== undefined && lastSeenAt !== members.lastSeen.time) {
-      const seen = new Date(lastSeenAt);
-      members.lastSeen.set(seen, 'Good', seen, now);
-    }
+    this.#seen(nodes, lastSeenAt);
     for (const key of ['latitude', 'longitude', 'altitude'] as const) {
       const value = location?.[key];
       // Nobody gave a place, or it was taken away: the last one is not the place any more.
       if (value === undefined || !Number.isFinite(value)) members[key].setStatus('BadNoData', now, now);
       else members[key].update(value, now, now);
     }
+  }
+
+  #seen({ members: { lastSeen } }: GatewayNodes, time: number | undefined): void {
+    if (time === undefined || time <= lastSeen.time) return;
+    const instant = new Date(time);
+    lastSeen.set(instant, 'Good', instant, this.#factory.now());
   }
 
   #setOutOfService(nodes: GatewayNodes, outOfService: boolean): void {

@@ -1,0 +1,169 @@
+/** The mode for clients that judge the age of a value by its SourceTimestamp. */
+import assert from 'node:assert/strict';
+import { after, afterEach, test } from 'node:test';
+import { DataChangeFilter, DataChangeTrigger, type DataValue, TimestampsToReturn } from 'node-opcua';
+import { type Beating, Heartbeat, sourceTimeOf } from '../../../lib/opcua/heartbeat';
+import { ManualClock } from '../../support/manual-clock';
+import { type LiveModel, liveModel } from './live-model-support';
+import {
+  devEuiOf,
+  deviceOf,
+  PROFILE,
+  readingOf,
+  simpleSource,
+  subscribe,
+  type TestSource,
+  temporaryFolder,
+  until,
+} from './support';
+
+const { folder, remove } = temporaryFolder();
+after(remove);
+
+const BEAT = 30_000;
+let source: TestSource;
+let model: LiveModel;
+let isOpen = false;
+let T: number;
+
+async function begin(settings: Record<string, unknown> = {}): Promise<void> {
+  model = await liveModel(folder, source, { heartbeatSeconds: BEAT / 1_000, ...settings });
+  isOpen = true;
+  T = model.clock.now();
+}
+afterEach(async () => {
+  if (!isOpen) return;
+  isOpen = false;
+  await model.close();
+  assert.equal(model.clock.pendingTimers, 0, 'no timer is left');
+});
+
+const TEMPERATURE = `ns=3;s=${devEuiOf(1)}/metric/temperature`;
+const times = async (id = TEMPERATURE): Promise<number[]> => {
+  const { sourceTimestamp, serverTimestamp } = await model.client.read(id);
+  return [(sourceTimestamp?.getTime() ?? 0) - T, (serverTimestamp?.getTime() ?? 0) - T];
+};
+const beat = async (count = 1): Promise<void> => {
+  for (let done = 0; done < count; done++) {
+    await model.clock.advance(BEAT);
+    await model.server.settled();
+  }
+};
+
+test('tags of the device come before those of its profile and before the setting', () => {
+  const tags = (value: string): { tags: Record<string, string> } => ({ tags: { source_time: value } });
+  assert.equal(sourceTimeOf(undefined, undefined, 'heartbeat'), 'heartbeat');
+  assert.equal(sourceTimeOf(tags('true'), tags('heartbeat'), 'heartbeat'), 'true');
+  assert.equal(sourceTimeOf(tags('nonsense'), tags(' heartbeat '), 'true'), 'heartbeat');
+});
+
+test('only devices in the mode cost anything', async () => {
+  const clock = new ManualClock();
+  const work: Iterator<void>[] = [];
+  const heartbeat = new Heartbeat({ clock, interval: BEAT, fallback: 'true', schedule: (item) => work.push(item) });
+  const beats: string[] = [];
+  const device: Beating = { beat: () => beats.push('beat'), endBeat: () => beats.push('end') };
+  heartbeat.follow(device, undefined, undefined);
+  assert.equal(clock.pendingTimers, 0);
+  const tags = { tags: { source_time: 'heartbeat' } };
+  heartbeat.follow(device, tags, undefined);
+  heartbeat.follow(device, tags, undefined);
+  assert.equal(clock.pendingTimers, 1);
+  await clock.advance(3 * BEAT);
+  assert.equal(work.length, 1, 'a beat that is not done yet is not begun again');
+  while (work[0]?.next().done === false);
+  assert.deepEqual(beats, ['beat']);
+  heartbeat.follow(device, undefined, undefined);
+  assert.deepEqual(beats, ['beat', 'end']);
+  assert.equal(clock.pendingTimers, 0);
+  heartbeat.follow(device, tags, undefined);
+  heartbeat.delete(device);
+  assert.equal(clock.pendingTimers, 0);
+  heartbeat.follow(device, tags, undefined);
+  heartbeat.close();
+  assert.equal(clock.pendingTimers, 0);
+});
+
+test('without a word about it times are true', async () => {
+  source = simpleSource();
+  await begin();
+  model.server.publish(readingOf(1, { temperature: 20 }, T - 1_000));
+  await beat();
+  assert.equal((await times())[0], -1_000);
+});
+
+test('fresh values are stamped at each heartbeat, and nothing else is', async () => {
+  source = simpleSource();
+  source.setDevice(deviceOf(1, { tags: { source_time: 'heartbeat' } }));
+  source.setDevice(deviceOf(2));
+  source.define(2, 'temperature', 'Double');
+  await begin();
+  for (const index of [1, 2])
+    model.server.publish(readingOf(index, { temperature: 20 }, T - 1_000, { radio: { rssi: -90 } }));
+  assert.deepEqual(await times(), [-1_000, 0]);
+  const subscription = await subscribe(model.client.session);
+  const item = await subscription.monitor(
+    { nodeId: TEMPERATURE, attributeId: 13 },
+    {
+      samplingInterval: 0,
+      queueSize: 100,
+      filter: new DataChangeFilter({
+        trigger: DataChangeTrigger.StatusValueTimestamp,
+        deadbandType: 0,
+        deadbandValue: 0,
+      }),
+    },
+    TimestampsToReturn.Both,
+  );
+  const values: DataValue[] = [];
+  item.on('changed', (value: DataValue) => values.push(value));
+  await until(() => values.length === 1);
+  await beat(2);
+  await until(() => values.length === 3);
+  assert.deepEqual(
+    values.map(({ sourceTimestamp }) => (sourceTimestamp?.getTime() ?? 0) - T),
+    [-1_000, BEAT, 2 * BEAT],
+  );
+  assert.ok(values.every(({ value, statusCode }) => value.value === 20 && statusCode.isGood()));
+  assert.equal((await times(`ns=3;s=${devEuiOf(2)}/metric/temperature`))[0], -1_000, 'another device');
+  assert.equal((await times(`ns=3;s=${devEuiOf(1)}/radio/rssi`))[0], -1_000, 'of the last uplink, however old');
+  assert.equal(await model.value(`${devEuiOf(1)}/metric/door`), 'BadWaitingForInitialData');
+
+  // On its way for longer than the last heartbeat is ago: newer than what is shown, and never a step back.
+  model.server.publish(readingOf(1, { temperature: 21 }, T + 2 * BEAT - 1_000));
+  await until(() => values.length === 4);
+  assert.equal(values[3]?.value.value, 21);
+  assert.deepEqual(await times(), [2 * BEAT, 2 * BEAT]);
+
+  model.server.publish(
+    readingOf(1, {}, T + 2 * BEAT + 10, { origin: 'stale', quality: { temperature: 'UncertainLastUsableValue' } }),
+  );
+  await beat();
+  assert.equal((await times())[0], 2 * BEAT + 10, 'a stale value is not stamped');
+});
+
+test('a device leaves the mode with the tag of its profile', async () => {
+  source = simpleSource();
+  const profile = source.profiles.get(PROFILE);
+  assert.ok(profile);
+  source.profiles.set(PROFILE, { ...profile, tags: { source_time: 'heartbeat' } });
+  await begin();
+  model.server.publish(readingOf(1, { temperature: 20 }, T - 1_000));
+  await beat();
+  assert.equal((await times())[0], BEAT);
+  source.profiles.set(PROFILE, profile);
+  await model.changed();
+  assert.equal((await times())[0], -1_000);
+});
+
+test('the setting holds for all of whom no tag says otherwise', async () => {
+  source = simpleSource();
+  source.setDevice(deviceOf(2, { tags: { source_time: 'true' } }));
+  source.define(2, 'temperature', 'Double');
+  await begin({ sourceTime: 'heartbeat' });
+  for (const index of [1, 2, 77]) model.server.publish(readingOf(index, { temperature: 20 }, T - 1_000));
+  await beat();
+  assert.equal((await times())[0], BEAT);
+  assert.equal((await times(`ns=3;s=${devEuiOf(77)}/metric/temperature`))[0], BEAT, 'a device that a flow made');
+  assert.equal((await times(`ns=3;s=${devEuiOf(2)}/metric/temperature`))[0], -1_000);
+});
