@@ -45,6 +45,8 @@ export interface AdministrationStore {
 }
 
 export interface ReportedConnection {
+  /** Node-RED id of the connection. */
+  readonly id: string;
   readonly name: string;
   readonly health: ConnectionHealth;
 }

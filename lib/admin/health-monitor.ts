@@ -5,9 +5,13 @@ import {
   Emitter,
   type EventLoopDelay,
   errorText,
+  GATEWAY_STATES,
   type GatewayHealth,
+  type GatewayState,
+  type Inventory,
   judgeService,
   type Logger,
+  type MqttReport,
   ORIGINS,
   type Origin,
   packageVersion,
@@ -30,10 +34,14 @@ const SIZE_RETRY = 60_000;
 export interface HealthMonitorDependencies {
   readonly store: Pick<AdministrationStore, 'inventory' | 'health' | 'statistics'>;
   readonly connections: () => Iterable<ReportedConnection>;
+  /** Nodes that take events from MQTT. */
+  readonly mqtt: () => Iterable<MqttReport>;
   /** `undefined` while nobody judges ages. */
   readonly ages: () => { readonly values: AgeCounts; readonly devices: AgeCounts } | undefined;
   /** `undefined` while no OPC UA server runs. */
   readonly clients: () => ClientCounts | undefined;
+  /** Of the OPC UA server; `undefined` while none runs. */
+  readonly certificate: () => GatewayHealth['certificate'];
   readonly process: ProcessProbe;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -41,10 +49,17 @@ export interface HealthMonitorDependencies {
 
 const NONE: AgeCounts = { fresh: 0, stale: 0, dead: 0 };
 
+function gatewaysByState({ gateways }: Inventory): GatewayHealth['gateways'] {
+  const counts = Object.fromEntries(GATEWAY_STATES.map((state) => [state, 0])) as Record<GatewayState, number>;
+  for (const { state } of gateways.values()) counts[state]++;
+  return counts;
+}
+
 /** Keeps together how the gateway is doing: the one source of what OPC UA, Prometheus and messages show. */
 export class HealthMonitor {
   readonly #deps: HealthMonitorDependencies;
   readonly #emitter: Emitter<GatewayHealth>;
+  /** By id of the connection. */
   readonly #recent = new Map<string, RecentErrors>();
   readonly #readings = Object.fromEntries(ORIGINS.map((origin) => [origin, 0])) as Record<Origin, number>;
   #lastEvent: number | undefined;
@@ -82,34 +97,43 @@ export class HealthMonitor {
     const { store, clock, process } = this.#deps;
     const now = clock.monotonic();
     const storeHealth = store.health();
-    const connections = [...this.#deps.connections()].map(({ name, health }) => {
-      const recent = this.#recentOf(name);
+    const connections = [...this.#deps.connections()].map(({ id, name, health }) => {
+      const recent = this.#recentOf(id);
       recent.observe(health.errors ?? {}, now);
-      return { name, health, recentErrors: recent.since(now) };
+      return { id, name, health, recentErrors: recent.since(now) };
     });
     const ages = this.#deps.ages();
+    const mqtt = [...this.#deps.mqtt()];
     const clients = this.#deps.clients();
+    const certificate = this.#deps.certificate();
+    const inventory = store.inventory.merged();
+    const time = clock.now();
     const eventLoop = this.#eventLoop ?? process.eventLoop(false);
     const { level, reasons } = judgeService({
       connections: connections.map(({ health }) => health),
+      mqtt,
       storeState: storeHealth.state,
       eventLoop,
+      certificateLeft: certificate === undefined ? undefined : certificate.validTo - time,
     });
     return {
-      time: clock.now(),
+      time,
       version: packageVersion(),
       startTime: process.startTime,
       uptime: process.uptime(),
       serviceLevel: level,
       serviceLevelReasons: reasons,
       connections,
+      mqtt,
       readings: { ...this.#readings },
       ...(this.#lastEvent === undefined ? {} : { lastEvent: this.#lastEvent }),
-      devices: { total: store.inventory.merged().devices.size, ...(ages?.devices ?? NONE) },
+      devices: { total: inventory.devices.size, ...(ages?.devices ?? NONE) },
       values: ages?.values ?? NONE,
+      gateways: gatewaysByState(inventory),
       store: storeHealth,
       ...(this.#storeSize === undefined ? {} : { storeSize: this.#storeSize }),
       ...(clients === undefined ? {} : { clients }),
+      ...(certificate === undefined ? {} : { certificate: { validTo: certificate.validTo } }),
       ...(eventLoop === undefined ? {} : { eventLoop }),
       memory: process.memory(),
       cpu: process.cpu(),
@@ -139,11 +163,11 @@ export class HealthMonitor {
     this.#emitter.emit(this.current());
   }
 
-  #recentOf(name: string): RecentErrors {
-    let recent = this.#recent.get(name);
+  #recentOf(id: string): RecentErrors {
+    let recent = this.#recent.get(id);
     if (recent === undefined) {
       recent = new RecentErrors();
-      this.#recent.set(name, recent);
+      this.#recent.set(id, recent);
     }
     return recent;
   }

@@ -5,11 +5,15 @@ import {
   CONNECTION_STATES,
   type ConnectionReport,
   type GatewayHealth,
+  type MqttReport,
   SERVICE_LEVEL_REASONS,
   STORE_STATES,
 } from '../model';
 
 export const PROMETHEUS_CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
+
+/** ms */
+const DAY = 86_400_000;
 
 type Labels = Readonly<Record<string, string>>;
 type Sample = readonly [value: number | undefined, labels?: Labels];
@@ -22,13 +26,14 @@ interface Family {
 }
 
 /**
- * All metrics, in base units (seconds, bytes). What is not known has no sample. Label values are the users' own words:
- * two connections of the same name get a number, since a series that comes twice makes the whole scrape fail.
+ * All metrics, in base units (seconds, bytes). What is not known has no sample. Label values are the users' own words;
+ * the id beside them tells two of the same name apart, since a series that comes twice makes the whole scrape fail.
  */
 export function prometheusText(health: GatewayHealth): string {
   return [
     ...gatewayFamilies(health),
     ...connectionFamilies(health),
+    ...mqttFamilies(health),
     ...storeFamilies(health),
     ...processFamilies(health),
   ]
@@ -37,7 +42,7 @@ export function prometheusText(health: GatewayHealth): string {
 }
 
 function gatewayFamilies(health: GatewayHealth): Family[] {
-  const { clients } = health;
+  const { clients, certificate } = health;
   return [
     gauge('lorua_build_info', 'Version of Lorua; the value is always 1.', [[1, { version: health.version }]]),
     gauge('lorua_service_level', 'ServiceLevel of OPC UA: 200 to 255 healthy, 2 to 199 degraded, 1 no data.', [
@@ -62,25 +67,35 @@ function gatewayFamilies(health: GatewayHealth): Family[] {
     gauge('lorua_devices', 'Devices that are known.', [[health.devices.total]]),
     gauge('lorua_devices_by_age', 'Devices that sent values, by the age of their newest value.', byAge(health.devices)),
     gauge('lorua_values_by_age', 'Values by age.', byAge(health.values)),
+    gauge(
+      'lorua_lora_gateways',
+      'LoRa gateways by the state that ChirpStack gives them.',
+      Object.entries(health.gateways).map(([state, count]) => [count, { state }]),
+    ),
     gauge('lorua_opcua_up', '1 while the OPC UA server runs.', [[Number(clients !== undefined)]]),
     gauge('lorua_opcua_sessions', 'OPC UA sessions that are open.', [[clients?.sessions]]),
     gauge('lorua_opcua_channels', 'OPC UA secure channels that are open.', [[clients?.channels]]),
     gauge('lorua_opcua_subscriptions', 'Subscriptions of OPC UA clients.', [[clients?.subscriptions]]),
     gauge('lorua_opcua_monitored_items', 'Monitored items of OPC UA clients.', [[clients?.monitoredItems]]),
+    gauge('lorua_opcua_certificate_valid_to_timestamp_seconds', 'When the own certificate of the OPC UA server ends.', [
+      [seconds(certificate?.validTo)],
+    ]),
+    gauge('lorua_opcua_certificate_days_left', 'Days until it ends, negative when it has.', [
+      [certificate === undefined ? undefined : (certificate.validTo - health.time) / DAY],
+    ]),
   ];
 }
 
 function connectionFamilies({ connections }: GatewayHealth): Family[] {
-  const names = uniqueNames(connections);
   const each = (value: (report: ConnectionReport) => number | undefined): Sample[] =>
-    connections.map((report, index) => [value(report), { connection: names[index] ?? '' }]);
-  const eachOf = (
+    connections.map((report) => [value(report), labelsOf(report)]);
+  const eachOf = <Word extends string>(
     label: string,
-    words: readonly string[],
-    value: (report: ConnectionReport, word: string) => number,
+    words: readonly Word[],
+    value: (report: ConnectionReport, word: Word) => number,
   ): Sample[] =>
-    connections.flatMap((report, index) =>
-      words.map((word): Sample => [value(report, word), { connection: names[index] ?? '', [label]: word }]),
+    connections.flatMap((report) =>
+      words.map((word): Sample => [value(report, word), { ...labelsOf(report), [label]: word }]),
     );
   return [
     gauge(
@@ -106,9 +121,7 @@ function connectionFamilies({ connections }: GatewayHealth): Family[] {
     counter(
       'lorua_chirpstack_errors_total',
       'Failed calls and streams, by kind.',
-      connections.flatMap(({ health: { errors = {} } }, index) =>
-        CONNECTION_ERROR_KINDS.map((kind): Sample => [errors[kind] ?? 0, { connection: names[index] ?? '', kind }]),
-      ),
+      eachOf('kind', CONNECTION_ERROR_KINDS, ({ health: { errors = {} } }, kind) => errors[kind] ?? 0),
     ),
     counter(
       'lorua_chirpstack_uplinks_total',
@@ -134,6 +147,28 @@ function connectionFamilies({ connections }: GatewayHealth): Family[] {
       'lorua_chirpstack_devices',
       'Devices that are served.',
       each(({ health }) => health.devices),
+    ),
+  ];
+}
+
+function mqttFamilies({ mqtt }: GatewayHealth): Family[] {
+  const each = (value: (report: MqttReport) => number | undefined): Sample[] =>
+    mqtt.map((report) => [value(report), { node: report.name, id: report.id }]);
+  return [
+    gauge(
+      'lorua_mqtt_up',
+      '1 while MQTT is connected, for each node that takes events from it.',
+      each(({ state }) => Number(state === 'connected')),
+    ),
+    gauge(
+      'lorua_mqtt_state_since_timestamp_seconds',
+      'Since when MQTT is connected or not.',
+      each(({ since }) => seconds(since)),
+    ),
+    gauge(
+      'lorua_mqtt_last_event_timestamp_seconds',
+      'When the last event of a device came in by MQTT.',
+      each(({ lastEvent }) => seconds(lastEvent)),
     ),
   ];
 }
@@ -188,14 +223,8 @@ function seconds(milliseconds: number | undefined): number | undefined {
   return milliseconds === undefined ? undefined : milliseconds / 1_000;
 }
 
-function uniqueNames(connections: readonly { readonly name: string }[]): string[] {
-  const used = new Set<string>();
-  return connections.map(({ name }) => {
-    let unique = name;
-    for (let number = 2; used.has(unique); number++) unique = `${name} (${number})`;
-    used.add(unique);
-    return unique;
-  });
+function labelsOf({ id, name }: { readonly id: string; readonly name: string }): Labels {
+  return { connection: name, id };
 }
 
 function familyText({ name, type, help, samples }: Family): string {

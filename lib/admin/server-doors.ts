@@ -42,6 +42,8 @@ export interface SessionDoor {
 
 export interface OpcuaDoors {
   counts(): ClientCounts;
+  /** By which clients know the server; `undefined` while it does not run. */
+  readonly ownCertificate: { readonly validTo: number } | undefined;
   readonly endpointUrls: readonly string[];
   /** Both `undefined` while the server does not run. */
   readonly certificates: CertificateDoor | undefined;

@@ -29,6 +29,7 @@ export {
 } from './event-decoder';
 export { deviceMessages } from './grpc-modules';
 export { decodeIncomingMessage } from './incoming-message';
+export { isFromMqtt, MqttWatch, type NodeStatus, nodeStatusOf } from './mqtt-watch';
 export { Poller, type PollerDependencies } from './poller';
 export { DEFAULT_POLLER_SETTINGS, type PollerInput, type PollerSettings, parsePollerSettings } from './poller-settings';
 export { type StreamItem, shortestFloat } from './replies';

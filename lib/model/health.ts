@@ -1,4 +1,5 @@
 /** How a connection to ChirpStack is doing, as the poller reports it and the Gateway object publishes it. */
+import type { GatewayState } from './inventory';
 import type { Origin } from './reading';
 import type { ServiceLevelReason } from './service-level';
 
@@ -110,8 +111,27 @@ export interface ClientCounts {
   readonly monitoredItems: number;
 }
 
+/** Whether events come in by MQTT, where a flow takes them from there. */
+export interface MqttHealth {
+  /** Trying to connect is not being connected. */
+  readonly state: 'connected' | 'disconnected';
+  /** Since when it is in that state, ms UTC. */
+  readonly since: number;
+  /** When the last event came in that way, ms UTC. */
+  readonly lastEvent?: number;
+}
+
+export interface MqttReport extends MqttHealth {
+  /** Node-RED id of the node that decodes the events: the same for as long as it exists. */
+  readonly id: string;
+  readonly name: string;
+}
+
 /** How one connection is doing, and what happened to it lately. */
 export interface ConnectionReport {
+  /** Node-RED id of the connection: the same for as long as it exists, and no other has it. */
+  readonly id: string;
+  /** As people call it; another one may have the same. */
   readonly name: string;
   readonly health: ConnectionHealth;
   /** Errors of the last hour. */
@@ -131,6 +151,8 @@ export interface GatewayHealth {
   readonly serviceLevel: number;
   readonly serviceLevelReasons: readonly ServiceLevelReason[];
   readonly connections: readonly ConnectionReport[];
+  /** Empty where no events come by MQTT. */
+  readonly mqtt: readonly MqttReport[];
   /** Readings that were stored since start, by where they come from: by stream, MQTT and HTTP alike. */
   readonly readings: Readonly<Record<Origin, number>>;
   /** When the last event of a device came in by whatever way, ms UTC. */
@@ -141,11 +163,15 @@ export interface GatewayHealth {
    */
   readonly devices: AgeCounts & { readonly total: number };
   readonly values: AgeCounts;
+  /** LoRa gateways by state. */
+  readonly gateways: Readonly<Record<GatewayState, number>>;
   readonly store: StoreHealth;
   /** Bytes; absent while it is not known. */
   readonly storeSize?: { readonly bytes: number; readonly freeBytes: number };
   /** Absent while no OPC UA server runs. */
   readonly clients?: ClientCounts;
+  /** The own certificate of the OPC UA server, ms UTC; absent while none runs. */
+  readonly certificate?: { readonly validTo: number };
   /** Of the last full minute, in the first minute of the time so far; absent in the first seconds. */
   readonly eventLoop?: EventLoopDelay;
   /** Bytes. */

@@ -76,7 +76,7 @@ const init = (RED: NodeAPI): void => {
       started.onDeviceEvent((event) => this.send([null, deviceEventMessage(event), null]));
       started.onInventory((inventory) => service.store.inventory.replace(source, inventory));
       started.onHealth((health) => {
-        service.connections.set(identity.id, { name: identity.name, health });
+        service.connections.set(identity.id, { ...identity, health });
         showHealth(status, health);
         this.send([null, null, healthMessage(health, identity)]);
       });

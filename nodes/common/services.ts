@@ -8,7 +8,7 @@ import type {
   SettingsUser,
   UserDirectory,
 } from '../../lib/admin';
-import type { ChirpstackConnection } from '../../lib/chirpstack';
+import type { ChirpstackConnection, MqttWatch } from '../../lib/chirpstack';
 import type { AgeCounts } from '../../lib/model';
 import type { GatewayStore, StoreSettings } from '../../lib/store';
 
@@ -22,6 +22,8 @@ export interface DatabaseService {
   readonly opened: Promise<void>;
   /** As the poller last reported them, by Node-RED id of the chirpstack-connection. */
   readonly connections: Map<string, ReportedConnection>;
+  /** What is known of MQTT where events come that way, by Node-RED id of the chirpstack-events node. */
+  readonly mqtt: Map<string, { readonly name: string; readonly watch: MqttWatch }>;
   /** Counts of the stale detector, if there is one. */
   freshness: (() => { readonly values: AgeCounts; readonly devices: AgeCounts }) | undefined;
   /** The OPC UA server, if one runs: where it listens, its clients, and whom it trusts. */

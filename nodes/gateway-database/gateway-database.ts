@@ -42,6 +42,7 @@ const init = (RED: NodeAPI): void => {
       folders: { exports: join(userFolder, 'exports'), backups: join(userFolder, 'backups') },
       opened,
       connections: new Map(),
+      mqtt: new Map(),
       freshness: undefined,
       opcua: undefined,
       administrators: [],
@@ -49,8 +50,14 @@ const init = (RED: NodeAPI): void => {
       health: new HealthMonitor({
         store,
         connections: () => service.connections.values(),
+        mqtt: () =>
+          [...service.mqtt].flatMap(([id, { name, watch }]) => {
+            const health = watch.health();
+            return health === undefined ? [] : [{ id, name, ...health }];
+          }),
         ages: () => service.freshness?.(),
         clients: () => service.opcua?.counts(),
+        certificate: () => service.opcua?.ownCertificate,
         process: processProbe(),
         clock: systemClock,
         logger,

@@ -27,6 +27,9 @@ export function wire(service: DatabaseService, server: GatewayServer, logger: Lo
   });
   const opcua: OpcuaDoors = {
     counts: () => server.clientCounts(),
+    get ownCertificate() {
+      return server.ownCertificate;
+    },
     endpointUrls: server.endpointUrls,
     certificates: server.certificates,
     sessions: server.sessions,

@@ -100,15 +100,16 @@ const { logger, entries } = capturedLogger('dashboard');
 beforeEach(() => {
   store = new GatewayStore(new MemoryBackend(), { clock, logger }, { retentionDays: 0 });
   store.inventory.replace(parseSourceId('c'), inventory);
-  connections = [{ name: 'Main', health: connected }];
+  connections = [{ id: 'main', name: 'Main', health: connected }];
   administration = new Administration({
     store,
     retention,
     folders,
     connections: () => connections,
-    health: () => healthOf({ connections: [{ name: 'Main', health: connected, recentErrors: {} }] }),
+    health: () => healthOf({ connections: [{ id: 'main', name: 'Main', health: connected, recentErrors: {} }] }),
     freshness: () => ({ fresh: 1, stale: 0, dead: 0 }),
     opcua: () => ({
+      ownCertificate: undefined,
       counts: () => ({ sessions: 2, channels: 3, subscriptions: 4, monitoredItems: 5 }),
       endpointUrls: ['opc.tcp://h:4840'],
       certificates: undefined,
@@ -146,7 +147,7 @@ describe('asking the gateway', () => {
     assert.equal(health.connections[0]?.name, 'Main');
     const { contentType, text } = await result<{ contentType: string; text: string }>('metrics.get', {});
     assert.equal(contentType, 'text/plain; version=0.0.4; charset=utf-8');
-    assert.match(text, /^lorua_chirpstack_up\{connection="Main"\} 1$/m);
+    assert.match(text, /^lorua_chirpstack_up\{connection="Main",id="main"\} 1$/m);
     assert.deepEqual(await faults('metrics.get', { job: 'x' }), ['payload']);
   });
 
@@ -214,7 +215,9 @@ describe('status.get', () => {
   test('says what is worst first', () => {
     const ok: StoreHealth = { state: 'healthy', reason: '', cure: '', pending: 0, lost: 0, committed: 0 };
     const counts = { fresh: 1, stale: 0, dead: 0 };
-    const withState = (state: ConnectionHealth['state']) => [{ name: 'Main', health: { ...connected, state } }];
+    const withState = (state: ConnectionHealth['state']) => [
+      { id: 'main', name: 'Main', health: { ...connected, state } },
+    ];
     const cases: [ReturnType<typeof verdict>, string, RegExp][] = [
       [
         verdict(withState('unauthenticated'), { ...ok, state: 'degraded' }, counts, 0),

@@ -31,6 +31,7 @@ function server(): OpcuaDoors {
     };
   return {
     counts: () => counts,
+    ownCertificate: undefined,
     endpointUrls: [],
     certificates: {
       list: async () => [certificate],
@@ -115,7 +116,13 @@ describe('certificates and sessions', () => {
   test('need a server that runs', async () => {
     for (const doors of [
       undefined,
-      { counts: () => counts, endpointUrls: [], certificates: undefined, sessions: undefined },
+      {
+        counts: () => counts,
+        ownCertificate: undefined,
+        endpointUrls: [],
+        certificates: undefined,
+        sessions: undefined,
+      },
     ]) {
       asking.opcua = doors;
       for (const topic of ['certificates.list', 'certificates.renew', 'sessions.list'])

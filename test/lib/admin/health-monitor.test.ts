@@ -7,7 +7,14 @@ import {
   type ConnectionHealth,
   EMPTY_INVENTORY,
   type EventLoopDelay,
+  type GatewayEui,
   type GatewayHealth,
+  type GatewayState,
+  type Inventory,
+  type MqttReport,
+  parseGatewayEui,
+  parseTenantId,
+  type RadioGateway,
   type StoreHealth,
   type StoreState,
 } from '../../../lib/model';
@@ -55,6 +62,9 @@ let clock: ManualClock;
 let probe: Process;
 let connections: ReportedConnection[];
 let clients: ClientCounts | undefined;
+let mqtt: MqttReport[];
+let certificate: { validTo: number } | undefined;
+let inventory: Inventory;
 let storeState: StoreState;
 let sizes: (() => Promise<{ bytes: number; freeBytes: number }>)[];
 let asked: number;
@@ -65,6 +75,9 @@ beforeEach(() => {
   probe = new Process();
   connections = [];
   clients = undefined;
+  mqtt = [];
+  certificate = undefined;
+  inventory = EMPTY_INVENTORY;
   storeState = 'healthy';
   sizes = [];
   asked = 0;
@@ -72,7 +85,7 @@ beforeEach(() => {
   const health = (): StoreHealth => ({ state: storeState, reason: '', cure: '', pending: 0, lost: 0, committed: 0 });
   monitor = new HealthMonitor({
     store: {
-      inventory: { merged: () => EMPTY_INVENTORY },
+      inventory: { merged: () => inventory },
       health,
       statistics: () => {
         asked++;
@@ -80,6 +93,8 @@ beforeEach(() => {
       },
     },
     connections: () => connections,
+    mqtt: () => mqtt,
+    certificate: () => certificate,
     ages: () => ({ values: { fresh: 9, stale: 0, dead: 1 }, devices: { fresh: 1, stale: 0, dead: 1 } }),
     clients: () => clients,
     process: probe,
@@ -95,9 +110,11 @@ afterEach(() => {
 describe('the health of the gateway', () => {
   test('is one picture of all that is known', () => {
     clients = { sessions: 1, channels: 2, subscriptions: 3, monitoredItems: 4 };
-    connections = [{ name: 'Main', health: connectionOf({ network: 2 }) }];
+    connections = [{ id: 'main', name: 'Main', health: connectionOf({ network: 2 }) }];
     const { connections: shown, ...health } = monitor.current();
-    assert.deepEqual(shown, [{ name: 'Main', health: connectionOf({ network: 2 }), recentErrors: { network: 2 } }]);
+    assert.deepEqual(shown, [
+      { id: 'main', name: 'Main', health: connectionOf({ network: 2 }), recentErrors: { network: 2 } },
+    ]);
     assert.match(health.version, /^\d+\.\d+\.\d+/);
     assert.equal(health.serviceLevel, 255);
     assert.deepEqual(health.devices, { total: 0, fresh: 1, stale: 0, dead: 1 });
@@ -128,6 +145,44 @@ describe('the health of the gateway', () => {
     assert.ok(probe.closed > 0);
   });
 
+  test('has MQTT, the certificate and gateways, each with its word in the service level', async () => {
+    const gateway = (id: number, state: GatewayState): [GatewayEui, RadioGateway] => {
+      const gatewayId = parseGatewayEui(id.toString().padStart(16, '0'));
+      const tenantId = parseTenantId('00000000-0000-0000-0000-00000000000c');
+      return [gatewayId, { gatewayId, tenantId, name: '', description: '', state }];
+    };
+    inventory = { ...EMPTY_INVENTORY, gateways: new Map([gateway(1, 'online'), gateway(2, 'offline')]) };
+    mqtt = [{ id: 'events', name: 'Events', state: 'connected', since: 5 }];
+    certificate = { validTo: clock.now() + 15 * 86_400_000 };
+    const { gateways, mqtt: shown, certificate: own, serviceLevel } = monitor.current();
+    assert.deepEqual([gateways, shown, own], [{ 'never-seen': 0, online: 1, offline: 1 }, mqtt, certificate]);
+    assert.equal(serviceLevel, 255);
+    await clock.advance(2 * 86_400_000);
+    assert.deepEqual(monitor.current().serviceLevelReasons, ['certificate-expires']);
+    assert.equal(monitor.current().serviceLevel, 210);
+    await clock.advance(13 * 86_400_000);
+    mqtt = [{ id: 'events', name: 'Events', state: 'disconnected', since: 6 }];
+    assert.deepEqual(monitor.current().serviceLevelReasons, ['mqtt-lost', 'certificate-expired']);
+    certificate = undefined;
+    mqtt = [];
+    assert.deepEqual(monitor.current().serviceLevelReasons, []);
+    assert.ok(!('certificate' in monitor.current()));
+  });
+
+  test('keeps connections of the same name apart', () => {
+    connections = [
+      { id: 'a', name: 'Plant', health: connectionOf({ network: 2 }) },
+      { id: 'b', name: 'Plant', health: connectionOf({ timeout: 7 }) },
+    ];
+    assert.deepEqual(
+      monitor.current().connections.map(({ id, name, recentErrors }) => [id, name, recentErrors]),
+      [
+        ['a', 'Plant', { network: 2 }],
+        ['b', 'Plant', { timeout: 7 }],
+      ],
+    );
+  });
+
   test('counts readings by origin and knows when the last event came', async () => {
     monitor.received('restored');
     assert.equal(monitor.current().lastEvent, undefined);
@@ -145,14 +200,14 @@ describe('the health of the gateway', () => {
   test('keeps errors of the last hour, and lets a poller begin anew', async () => {
     const recent = (): ConnectionErrors | undefined => monitor.current().connections[0]?.recentErrors;
     monitor.start();
-    connections = [{ name: 'Main', health: connectionOf({ network: 2 }) }];
+    connections = [{ id: 'main', name: 'Main', health: connectionOf({ network: 2 }) }];
     await clock.advance(30 * MINUTE);
-    connections = [{ name: 'Main', health: connectionOf({ network: 5, timeout: 1 }) }];
+    connections = [{ id: 'main', name: 'Main', health: connectionOf({ network: 5, timeout: 1 }) }];
     await clock.advance(10_000);
     assert.deepEqual(recent(), { network: 5, timeout: 1 });
     await clock.advance(31 * MINUTE);
     assert.deepEqual(recent(), { network: 3, timeout: 1 });
-    connections = [{ name: 'Main', health: connectionOf({ network: 1 }) }];
+    connections = [{ id: 'main', name: 'Main', health: connectionOf({ network: 1 }) }];
     assert.deepEqual(recent(), { network: 4, timeout: 1 });
     await clock.advance(62 * MINUTE);
     assert.deepEqual(recent(), {});

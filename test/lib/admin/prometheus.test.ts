@@ -10,6 +10,7 @@ import {
   type ConnectionHealth,
   type ConnectionReport,
   type GatewayHealth,
+  type MqttReport,
   ORIGINS,
   SERVICE_LEVEL_REASONS,
   type ServiceLevelReason,
@@ -97,7 +98,7 @@ const words = fc.oneof(
   fc.constantFrom('Plant', '', 'a"b\\c\nd', '{x="y"} 1\n# TYPE z gauge'),
 );
 const errors = fc.dictionary(fc.constantFrom(...CONNECTION_ERROR_KINDS), count);
-const connection: fc.Arbitrary<ConnectionReport> = fc.record({
+const connection: fc.Arbitrary<Omit<ConnectionReport, 'id'>> = fc.record({
   name: words,
   health: fc.record({
     state: fc.constantFrom('connecting', 'connected', 'disconnected', 'unauthenticated'),
@@ -114,6 +115,12 @@ const connection: fc.Arbitrary<ConnectionReport> = fc.record({
   }),
   recentErrors: errors,
 });
+const mqtt: fc.Arbitrary<Omit<MqttReport, 'id'>> = fc.record(
+  { name: words, state: fc.constantFrom('connected', 'disconnected'), since: count, lastEvent: amount },
+  { requiredKeys: ['name', 'state', 'since'] },
+);
+const numbered = <Item>(items: readonly Item[]): (Item & { readonly id: string })[] =>
+  items.map((item, index) => ({ ...item, id: `id "${index}"` }));
 const anyHealth: fc.Arbitrary<GatewayHealth> = fc
   .record(
     {
@@ -121,7 +128,9 @@ const anyHealth: fc.Arbitrary<GatewayHealth> = fc
       startTime: amount,
       serviceLevel: fc.nat({ max: 255 }),
       serviceLevelReasons: fc.subarray(Object.keys(SERVICE_LEVEL_REASONS) as ServiceLevelReason[]),
-      connections: fc.array(connection, { maxLength: 4 }),
+      connections: fc.array(connection, { maxLength: 4 }).map(numbered),
+      mqtt: fc.array(mqtt, { maxLength: 3 }).map(numbered),
+      certificate: fc.record({ validTo: amount }),
       lastEvent: amount,
       devices: ages.map((known) => ({ ...known, total: known.fresh })),
       values: ages,
@@ -145,10 +154,16 @@ describe('the text for Prometheus', () => {
         }
         const uptime = samples.filter(({ name }) => name === 'lorua_chirpstack_up');
         assert.equal(uptime.length, health.connections.length);
-        // Names come back as they are, those that come twice with a number behind them.
+        // Names come back as they are, also where another connection has the same.
         uptime.forEach(({ labels }, index) => {
-          assert.ok(labels.connection?.startsWith(health.connections[index]?.name ?? '?'));
+          const { id, name } = health.connections[index] ?? assert.fail();
+          assert.deepEqual(labels, { connection: name, id });
         });
+        const mqtt = samples.filter(({ name }) => name === 'lorua_mqtt_up');
+        assert.deepEqual(
+          mqtt.map(({ labels, value }) => [labels, value]),
+          health.mqtt.map(({ id, name, state }) => [{ node: name, id }, Number(state === 'connected')]),
+        );
       }),
     );
   });
@@ -160,9 +175,11 @@ describe('the text for Prometheus', () => {
           serviceLevel: 150,
           serviceLevelReasons: ['connection-lost'],
           connections: [
-            { name: 'Main', health: connected, recentErrors: {} },
-            { name: 'Main', health: { ...connected, state: 'disconnected' }, recentErrors: {} },
+            { id: 'a', name: 'Main', health: connected, recentErrors: {} },
+            { id: 'b', name: 'Main', health: { ...connected, state: 'disconnected' }, recentErrors: {} },
           ],
+          mqtt: [{ id: 'm', name: 'Events', state: 'disconnected', since: 2_000, lastEvent: 1_000 }],
+          certificate: { validTo: Date.UTC(2026, 10, 26) },
           lastEvent: 1_500,
           storeSize: { bytes: 4_096, freeBytes: 512 },
           clients: { sessions: 1, channels: 2, subscriptions: 3, monitoredItems: 4 },
@@ -179,13 +196,13 @@ describe('the text for Prometheus', () => {
     assert.equal(value('lorua_service_level'), 150);
     assert.equal(value('lorua_service_degraded', { reason: 'connection-lost' }), 1);
     assert.equal(value('lorua_service_degraded', { reason: 'store-degraded' }), 0);
-    assert.equal(value('lorua_chirpstack_up', { connection: 'Main' }), 1);
-    assert.equal(value('lorua_chirpstack_up', { connection: 'Main (2)' }), 0);
-    assert.equal(value('lorua_chirpstack_state', { connection: 'Main (2)', state: 'disconnected' }), 1);
-    assert.equal(value('lorua_chirpstack_errors_total', { connection: 'Main', kind: 'network' }), 2);
-    assert.equal(value('lorua_chirpstack_errors_total', { connection: 'Main', kind: 'server' }), 0);
+    assert.equal(value('lorua_chirpstack_up', { connection: 'Main', id: 'a' }), 1);
+    assert.equal(value('lorua_chirpstack_up', { connection: 'Main', id: 'b' }), 0);
+    assert.equal(value('lorua_chirpstack_state', { connection: 'Main', id: 'b', state: 'disconnected' }), 1);
+    assert.equal(value('lorua_chirpstack_errors_total', { connection: 'Main', id: 'a', kind: 'network' }), 2);
+    assert.equal(value('lorua_chirpstack_errors_total', { connection: 'Main', id: 'a', kind: 'server' }), 0);
     assert.equal(
-      value('lorua_chirpstack_last_successful_poll_timestamp_seconds', { connection: 'Main' }),
+      value('lorua_chirpstack_last_successful_poll_timestamp_seconds', { connection: 'Main', id: 'a' }),
       Date.UTC(2026, 10, 24, 11, 59, 30) / 1_000,
     );
     assert.equal(value('lorua_last_event_timestamp_seconds'), 1.5);
@@ -197,6 +214,12 @@ describe('the text for Prometheus', () => {
     assert.equal(value('lorua_store_size_bytes'), 4_096);
     assert.equal(value('lorua_opcua_up'), 1);
     assert.equal(value('lorua_opcua_monitored_items'), 4);
+    assert.equal(value('lorua_mqtt_up', { node: 'Events', id: 'm' }), 0);
+    assert.equal(value('lorua_mqtt_state_since_timestamp_seconds'), 2);
+    assert.equal(value('lorua_mqtt_last_event_timestamp_seconds'), 1);
+    assert.equal(value('lorua_lora_gateways', { state: 'offline' }), 1);
+    assert.equal(value('lorua_opcua_certificate_days_left'), 1.5);
+    assert.equal(value('lorua_opcua_certificate_valid_to_timestamp_seconds'), Date.UTC(2026, 10, 26) / 1_000);
     assert.equal(value('lorua_event_loop_delay_max_seconds'), 1.25);
     assert.equal(value('process_cpu_seconds_total'), 12.5);
     assert.equal(value('process_resident_memory_bytes'), 200_000_000);
@@ -205,7 +228,9 @@ describe('the text for Prometheus', () => {
   test('is documented, name by name', () => {
     const page = readFileSync(join(repositoryRoot, 'docs', 'operations.md'), 'utf8');
     const full = healthOf({
-      connections: [{ name: 'Main', health: connected, recentErrors: {} }],
+      connections: [{ id: 'a', name: 'Main', health: connected, recentErrors: {} }],
+      mqtt: [{ id: 'm', name: 'Events', state: 'connected', since: 1, lastEvent: 1 }],
+      certificate: { validTo: 1 },
       lastEvent: 1,
       storeSize: { bytes: 1, freeBytes: 1 },
       clients: { sessions: 1, channels: 1, subscriptions: 1, monitoredItems: 1 },
@@ -228,7 +253,15 @@ describe('the text for Prometheus', () => {
 
   test('says nothing of what is not known', () => {
     const text = prometheusText(healthOf());
-    for (const name of ['chirpstack', 'last_event', 'store_size', 'opcua_sessions', 'event_loop'])
+    for (const name of [
+      'chirpstack',
+      'mqtt',
+      'opcua_certificate',
+      'last_event',
+      'store_size',
+      'opcua_sessions',
+      'event_loop',
+    ])
       assert.doesNotMatch(text, new RegExp(`lorua_${name}`));
     assert.match(text, /^lorua_opcua_up 0$/m);
   });

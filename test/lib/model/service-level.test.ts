@@ -17,6 +17,16 @@ describe('the service level', () => {
     ['one stream of three ends', { ...healthy, connections: [link('connected', 2, 3)] }, 255, []],
     ['two streams of ten end', { ...healthy, connections: [link('connected', 8)] }, 180, ['streams-missing']],
     ['events come by MQTT', { ...healthy, connections: [link('connected', 0, 0)] }, 255, []],
+    ['MQTT is there', { ...healthy, connections: [link('connected', 0, 0)], mqtt: [{ state: 'connected' }] }, 255, []],
+    [
+      'MQTT is gone',
+      { ...healthy, connections: [link('connected', 0, 0)], mqtt: [{ state: 'connected' }, { state: 'disconnected' }] },
+      150,
+      ['mqtt-lost'],
+    ],
+    ['a certificate with time left', { ...healthy, connections: [], certificateLeft: 14 * 86_400_000 }, 255, []],
+    ['a certificate that ends soon', { ...healthy, connections: [], certificateLeft: 1 }, 210, ['certificate-expires']],
+    ['a certificate that has ended', { ...healthy, connections: [], certificateLeft: 0 }, 160, ['certificate-expired']],
     ['the disk is full', { storeState: 'degraded', connections: [] }, 199, ['store-degraded']],
     [
       'too much to do',
@@ -41,9 +51,13 @@ describe('the service level', () => {
         fc.array(fc.tuple(states, fc.nat(20), fc.nat(20)), { maxLength: 4 }),
         fc.constantFrom('opening', 'healthy', 'degraded', 'closed'),
         fc.nat(3_000),
-        (links, storeState, p99) => {
+        fc.array(fc.record({ state: fc.constantFrom('connected', 'disconnected') }), { maxLength: 3 }),
+        fc.option(fc.integer(), { nil: undefined }),
+        (links, storeState, p99, mqtt, certificateLeft) => {
           const { level, reasons } = judgeService({
             connections: links.map((parts) => link(...parts)),
+            mqtt,
+            certificateLeft,
             storeState,
             eventLoop: { p50: 0, p99, max: p99 },
           });
