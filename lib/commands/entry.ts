@@ -25,6 +25,11 @@ export interface Entry {
   verifyBy: number | undefined;
 }
 
+/** Wall clock in whole ms, as it is stored. */
+export function wallTime(clock: Clock): number {
+  return Math.floor(clock.now());
+}
+
 export function newEntry(command: Command, born: number): Entry {
   return {
     command,

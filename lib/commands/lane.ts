@@ -4,7 +4,7 @@
  */
 import { type Command, type DevEui, type DeviceEvent, errorText, type Reading, type Timer } from '../model';
 import type { EnqueueResult, QueueResult } from './doors';
-import { deadlineOf, type Entry, isAwaited, lookLater, needsLook, nextDue, uniqueExpiry } from './entry';
+import { deadlineOf, type Entry, isAwaited, lookLater, needsLook, nextDue, uniqueExpiry, wallTime } from './entry';
 import type { LaneHost } from './lane-host';
 import { advance, type CommandInput, isUnsent } from './life-cycle';
 import { itemOf, Strangers } from './strangers';
@@ -66,7 +66,7 @@ export class Lane {
     return advance(
       command,
       { type: 'dispatching', expiry: uniqueExpiry(clock.now(), left, others, random) },
-      clock.now(),
+      wallTime(clock),
     );
   }
 
@@ -143,7 +143,7 @@ export class Lane {
   apply(entry: Entry, input: CommandInput): boolean {
     const { clock } = this.#host;
     const before = entry.command;
-    const after = advance(before, input, clock.now());
+    const after = advance(before, input, wallTime(clock));
     if (after === before) return false;
     entry.command = { ...after, age: clock.monotonic() - entry.born };
     this.#took(entry, before);
@@ -174,7 +174,7 @@ export class Lane {
     const { clock } = this.#host;
     for (const entry of this.#entries) {
       if (!isAwaited(entry)) continue;
-      entry.command = { ...entry.command, age: clock.monotonic() - entry.born, changedAt: clock.now() };
+      entry.command = { ...entry.command, age: clock.monotonic() - entry.born, changedAt: wallTime(clock) };
       this.#host.store(entry.command).catch(() => undefined);
     }
   }

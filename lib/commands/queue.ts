@@ -25,7 +25,7 @@ import {
 import { auditEntry, sendEntry } from './audit';
 import { countCommands, type QueueCounts } from './counts';
 import type { CommandStore, DefinitionSource, DeviceLookup, Downlinks } from './doors';
-import { type Entry, expectationOf, newEntry, restoredEntry } from './entry';
+import { type Entry, expectationOf, newEntry, restoredEntry, wallTime } from './entry';
 import { makeId } from './ids';
 import { Lane } from './lane';
 import type { LaneHost } from './lane-host';
@@ -192,7 +192,7 @@ export class CommandQueue {
     const lane = this.#lane(entry.command.devEui);
     lane.apply(entry, { type: 'cancel', user });
     await this.#writer.journal(
-      auditEntry('command.cancel', entry.command, this.#deps.clock.now(), user, { id, state: entry.command.state }),
+      auditEntry('command.cancel', entry.command, wallTime(this.#deps.clock), user, { id, state: entry.command.state }),
     );
     lane.wake();
     return cancelResult(entry.command);
@@ -212,7 +212,7 @@ export class CommandQueue {
     if (result.kind !== 'refused')
       for (const entry of lane.entries) if (lane.apply(entry, { type: 'flushed', user })) entry.lookAt = 0;
     await this.#writer.journal(
-      auditEntry('command.flush', { devEui }, this.#deps.clock.now(), user, { result: result.kind }),
+      auditEntry('command.flush', { devEui }, wallTime(this.#deps.clock), user, { result: result.kind }),
     );
     lane.wake();
     return flushResult(
@@ -279,7 +279,7 @@ export class CommandQueue {
     const born = this.#deps.clock.monotonic();
     const rate = `${request.devEui}/${request.name}`;
     this.#judgeLoad(lane, judged, rate, born);
-    const command = newCommand(request, judged, { id, sequence: ++this.#sequence, now: this.#deps.clock.now() });
+    const command = newCommand(request, judged, { id, sequence: ++this.#sequence, now: wallTime(this.#deps.clock) });
     // One commit instead of two where it is sent at once.
     const giveBack = lane.hold();
     const stored = giveBack === undefined ? command : lane.dispatching(command, command.deadline);
