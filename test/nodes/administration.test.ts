@@ -8,6 +8,7 @@ import type { Answer, EntryList, UserRow } from '../../lib/admin';
 import type { CertificateSummary, SessionSummary } from '../../lib/opcua';
 import type { GatewayDatabaseNode } from '../../nodes/common/services';
 import { eventually } from '../support/eventually';
+import { startExample } from '../support/example';
 import { collect, type FlowMessage, give, node, startFlow, stopFlow } from '../support/flow';
 import { TestClient } from '../support/opcua-client';
 
@@ -23,7 +24,7 @@ let told: FlowMessage[];
 let url: string;
 const open: TestClient[] = [];
 
-beforeEach(async () => {
+async function startGateway(): Promise<void> {
   await startFlow(
     [
       { id: 'database', type: 'gateway-database', backend: 'memory', file: '', retentionDays: '0' },
@@ -46,7 +47,7 @@ beforeEach(async () => {
   told = collect('told');
   const { service } = node('database') as GatewayDatabaseNode;
   url = await eventually(() => service?.opcua?.endpointUrls[0], 'the server to listen');
-});
+}
 
 afterEach(async () => {
   for (const one of open.splice(0)) await one.close();
@@ -86,6 +87,8 @@ async function refused(): Promise<CertificateSummary> {
 }
 
 describe('gateway-admin', { timeout: 120_000 }, () => {
+  beforeEach(startGateway);
+
   test('trusts a client that was refused, ends its session, and takes the trust back', async () => {
     await assert.rejects(connect());
     const certificate = await refused();
@@ -162,5 +165,44 @@ describe('gateway-admin', { timeout: 120_000 }, () => {
     const renewed = await result<CertificateSummary>('certificates.renew');
     assert.equal(renewed.state, 'own');
     assert.ok(before.every(({ thumbprint }) => thumbprint !== renewed.thumbprint));
+  });
+});
+
+describe('the example "security"', { timeout: 60_000 }, () => {
+  test('does what its buttons say', async () => {
+    const example = await startExample('09 - security.json', {
+      coreNodes: ['common/20-inject.js', 'function/10-function.js'],
+      userDir: folder,
+      changes: {
+        'opcua-gateway-server': { port: '0', host: '127.0.0.1', advertisedHosts: '127.0.0.1', pkiFolder: 'example' },
+      },
+      credentials: { 'opcua-gateway-server': { user: USER, password: PASSWORD } },
+    });
+    const { service } = node(example.ofType('gateway-database').id) as GatewayDatabaseNode;
+    url = await eventually(() => service?.opcua?.endpointUrls[0], 'the server to listen');
+    const answers = collect(example.named('Answers').id);
+    const press = async (button: string): Promise<Answer> => {
+      const before = answers.length;
+      give(example.named(button).id, {});
+      await eventually(() => answers.length > before, button);
+      const answer = answers[before]?.payload as Answer;
+      assert.ok(answer.ok, JSON.stringify(answer));
+      return answer;
+    };
+    await assert.rejects(connect());
+    await eventually(
+      async () => JSON.stringify(await press('Which certificates there are')).includes('"rejected"'),
+      'it',
+    );
+    await press('Trust all that were refused');
+    await connect();
+    assert.match(JSON.stringify(await press('Who is connected')), /Lorua test client/);
+    await press('Add the user "operator"');
+    await connect('operator', 'change me soon');
+    await press('Do not let "operator" in');
+    assert.doesNotMatch(JSON.stringify(await press('Who is connected')), /"user":"operator"/);
+    assert.match(JSON.stringify(await press('Who may log in')), /"name":"operator".*"isDisabled":true/);
+    await press('Remove "operator"');
+    assert.match(JSON.stringify(await press('Who did what today')), /users\.remove.*users\.save.*certificates\.trust/s);
   });
 });

@@ -9,9 +9,9 @@ import { systemClock } from '../../lib/model';
 import { parseStoreSettings, SqliteBackend } from '../../lib/store';
 import type { GatewayDatabaseNode } from '../../nodes/common/services';
 import { eventually } from '../support/eventually';
+import { startExample } from '../support/example';
 import {
   collect,
-  coreNode,
   errorOf,
   type FlowMessage,
   type FlowNode,
@@ -22,7 +22,6 @@ import {
   startFlow,
   stopFlow,
 } from '../support/flow';
-import { repositoryRoot } from '../support/paths';
 
 const T = Date.UTC(2026, 10, 20, 12);
 const DEVICE = 'ffffffffffff0001';
@@ -253,46 +252,25 @@ describe('gateway-database', () => {
 });
 
 describe('the example "history"', () => {
-  interface ExampleNode extends FlowNode {
-    readonly name?: string;
-  }
-
   test('answers what its buttons ask', async () => {
-    const example = JSON.parse(
-      readFileSync(join(repositoryRoot, 'examples', '08 - history.json'), 'utf8'),
-    ) as ExampleNode[];
-    const byName = (name: string): ExampleNode => {
-      const found = example.find((candidate) => candidate.name === name);
-      assert.ok(found, name);
-      return found;
-    };
-    // What the debug sidebar would show is collected instead.
-    const nodes = example
-      .filter(({ type }) => type !== 'tab' && type !== 'comment')
-      .map((part) => ({ ...part, z: 'tab', ...(part.type === 'debug' ? { type: 'helper' } : {}) }));
-    await startFlow(
-      nodes.map(({ z, ...part }) => (part.type === 'gateway-database' ? part : { ...part, z })),
-      {
-        coreNodes: ['common/20-inject.js', 'function/10-function.js', 'function/10-switch.js'].map(coreNode),
-        userDir: folder,
-      },
-    );
-    const answers = collect(byName('Answers').id);
-    const points = collect(byName('Points: x = time, y = value').id);
-    const faults = collect(byName('Faults').id);
-    for (let press = 0; press < 3; press++) give(byName('A reading').id, {});
+    const example = await startExample('08 - history.json', {
+      coreNodes: ['common/20-inject.js', 'function/10-function.js', 'function/10-switch.js'],
+      userDir: folder,
+    });
+    const answers = collect(example.named('Answers').id);
+    const points = collect(example.named('Points: x = time, y = value').id);
+    const faults = collect(example.named('Faults').id);
+    for (let press = 0; press < 3; press++) give(example.named('A reading').id, {});
     await eventually(() => {
-      const { service } = node(
-        example.find(({ type }) => type === 'gateway-database')?.id ?? '',
-      ) as GatewayDatabaseNode;
+      const { service } = node(example.ofType('gateway-database').id) as GatewayDatabaseNode;
       return service !== undefined && [...service.store.metrics.all()].length === 2;
     }, 'the readings');
     const buttons = ['Last 24 h as stored', 'Last 24 h, hourly average', 'Export as CSV'];
     for (const [index, button] of buttons.entries()) {
-      give(byName(button).id, {});
+      give(example.named(button).id, {});
       await eventually(() => answers.length + faults.length > index, button);
     }
-    give(byName('Backup at 2 o’clock each night, seven are kept').id, {});
+    give(example.named('Backup at 2 o’clock each night, seven are kept').id, {});
     await eventually(() => answers.length + faults.length === 4, 'the backup');
     assert.deepEqual(faults.map(errorOf), []);
     const [raw, averages, exported] = answers.map(({ payload }) => payload);
