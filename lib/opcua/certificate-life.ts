@@ -25,18 +25,25 @@ interface Deps {
   readonly logger: Logger;
 }
 
+export interface CertificateListeners {
+  /** Told once a day while the certificate ends soon or has ended, and cannot be renewed. */
+  readonly onExpires: (certificate: CertificateSummary) => void;
+  /** Told after each look. */
+  readonly onState: (certificate: X509Certificate, state: 'valid' | 'soon' | 'over') => void;
+}
+
 export class CertificateLife {
   readonly #deps: Deps;
-  /** Told once a day while the certificate ends soon or has ended, and cannot be renewed. */
-  readonly #onExpires: (certificate: CertificateSummary) => void;
+  readonly #listeners: CertificateListeners;
   readonly #timers: Timer[] = [];
   /** Complaints, and when they were made (monotonic, ms). */
   readonly #complained = new Map<string, number>();
   #certificate: X509Certificate | undefined;
+  #isClosed = false;
 
-  constructor(deps: Deps, onExpires: (certificate: CertificateSummary) => void) {
+  constructor(deps: Deps, listeners: CertificateListeners) {
     this.#deps = deps;
-    this.#onExpires = onExpires;
+    this.#listeners = listeners;
   }
 
   /** `undefined` while it cannot be read. */
@@ -49,6 +56,7 @@ export class CertificateLife {
     const { clock } = this.#deps;
     await this.#look();
     if (await this.#isDue()) await this.#tryRenewal();
+    this.#tellState();
     const check = (): void => {
       void this.check();
     };
@@ -57,6 +65,7 @@ export class CertificateLife {
 
   /** Idempotent. */
   close(): void {
+    this.#isClosed = true;
     for (const timer of this.#timers.splice(0)) timer.cancel();
   }
 
@@ -64,6 +73,8 @@ export class CertificateLife {
   async check(): Promise<void> {
     await this.#look();
     if (await this.#isDue()) await this.#tryRenewal();
+    if (this.#isClosed) return;
+    this.#tellState();
     const { summary } = this;
     const { clock, pki } = this.#deps;
     if (summary === undefined || summary.validTo - clock.now() > EXPIRATION_LIMIT) return;
@@ -73,7 +84,7 @@ export class CertificateLife {
       cure: `Get a new one where this one came from, and put it in place of ${pki.certificateFile}; it is taken over within the hour.`,
       file: pki.certificateFile,
     });
-    if (isNews) this.#onExpires(summary);
+    if (isNews) this.#listeners.onExpires(summary);
   }
 
   /** Takes over what somebody put in place of the certificate, if the key fits. */
@@ -93,6 +104,13 @@ export class CertificateLife {
         file: pki.certificateFile,
       });
     }
+  }
+
+  #tellState(): void {
+    // A look that was under way finds no address space any more.
+    if (this.#certificate === undefined || this.#isClosed) return;
+    const left = Date.parse(this.#certificate.validTo) - this.#deps.clock.now();
+    this.#listeners.onState(this.#certificate, left <= 0 ? 'over' : left <= EXPIRATION_LIMIT ? 'soon' : 'valid');
   }
 
   /** Only what the gateway made itself is renewed. */
@@ -147,6 +165,7 @@ export class CertificateLife {
     const certificate = await makeOwnCertificate(library, pki.server, pki.certificateFile, settings, clock);
     this.#certificate = certificate;
     library.invalidateServerCertificateCache(server);
+    this.#tellState();
     logger.info({
       operation: 'certificate',
       event: 'created',

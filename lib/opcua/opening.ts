@@ -114,6 +114,7 @@ export async function openServer(opening: Opening): Promise<Running> {
   try {
     await server.start();
   } catch (error) {
+    security.close();
     protection.close();
     throw error;
   }

@@ -2,7 +2,8 @@
 import type { OPCUAServer } from 'node-opcua';
 import type { Clock, Logger } from '../model';
 import type { Accounts } from './accounts';
-import { CertificateLife } from './certificate-life';
+import { createCertificateAlarm } from './certificate-alarm';
+import { CertificateLife, EXPIRATION_LIMIT } from './certificate-life';
 import { Certificates } from './certificates';
 import type { ClientWatch } from './client-events';
 import type { Library } from './library';
@@ -33,9 +34,12 @@ export interface Security {
 
 export async function watchSecurity(deps: Deps): Promise<Security> {
   const { pki, accounts, sessions, clients, clock } = deps;
-  const life = new CertificateLife(deps, ({ validTo, thumbprint }) =>
-    clients.tell({ type: 'certificate-expires', time: clock.now(), address: '', thumbprint, validTo }),
-  );
+  const alarm = createCertificateAlarm(deps.library, deps.server, EXPIRATION_LIMIT);
+  const life = new CertificateLife(deps, {
+    onExpires: ({ validTo, thumbprint }) =>
+      clients.tell({ type: 'certificate-expires', time: clock.now(), address: '', thumbprint, validTo }),
+    onState: (certificate, state) => alarm?.show(certificate, state),
+  });
   await life.start();
   const end = (store: Parameters<Sessions['endThoseOf']>[0], thumbprint: string): void =>
     sessions.endThoseOf(store, thumbprint);

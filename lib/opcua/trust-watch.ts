@@ -88,6 +88,7 @@ export class TrustWatch {
   }
 
   async #look(): Promise<void> {
+    if (this.#stops.length === 0) return;
     const { library, server, pki } = this.#deps;
     const programs = server.endpoints
       .flatMap((endpoint) => endpoint.getChannels())

@@ -3,11 +3,19 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import {
+  AttributeIds,
+  ClientMonitoredItem,
+  constructEventFilter,
+  DataType,
+  resolveNodeId,
+  TimestampsToReturn,
+} from 'node-opcua';
 import type { ClientEvent, GatewayServer } from '../../../lib/opcua';
 import { type CapturedEntry, capturedLogger } from '../../support/captured-logger';
 import { ManualClock } from '../../support/manual-clock';
 import { APPLICATION_USAGES, type Key, makeKey, pemOf, selfSigned } from '../../support/test-certificates';
-import { connect, startServer, temporaryFolder } from './support';
+import { connect, startServer, subscribe, temporaryFolder } from './support';
 
 const { folder, remove } = temporaryFolder();
 const OWN = join(folder, 'server-pki', 'server', 'own');
@@ -131,6 +139,63 @@ test('what somebody else made is taken over and never replaced; its end is told 
     await clock.advance(25 * HOUR);
     await eventually(() => complaints(entries).some(({ message }) => message.includes('ended on')));
     assert.ok(readFileSync(FILE, 'utf8') === pemOf(foreign));
+  });
+});
+
+test('OPC UA tells of a certificate that ends by a condition', async () => {
+  await withServer(Date.now(), async ({ server, clock }) => {
+    const connected = await connect(server, folder, { name: 'Alarms' });
+    const subscription = await subscribe(connected.session);
+    const told: string[] = [];
+    const item = ClientMonitoredItem.create(
+      subscription,
+      { nodeId: resolveNodeId('i=2253'), attributeId: AttributeIds.EventNotifier },
+      {
+        queueSize: 100,
+        filter: constructEventFilter(['EventType', 'ConditionName', 'Message', 'Severity', 'ActiveState.Id', 'Retain']),
+      },
+      TimestampsToReturn.Both,
+    );
+    item.on('changed', (values) => {
+      const [type, name, message, severity, active, retain] = Array.isArray(values) ? values : [];
+      if (String(type?.value) === 'ns=0;i=13225')
+        told.push([name?.value, message?.value.text, severity?.value, active?.value, retain?.value].join(', '));
+    });
+    await new Promise<void>((resolve) => item.once('initialized', resolve));
+    const end = server.ownCertificate?.validTo ?? 0;
+    assert.ok(end < Date.now() + 30 * DAY, 'the foreign one');
+    // It was so before anybody listened: a client asks for what is retained.
+    await connected.session.call({
+      objectId: 'i=2782',
+      methodId: 'i=3875',
+      inputArguments: [{ dataType: DataType.UInt32, value: subscription.subscriptionId }],
+    });
+    await eventually(() => told.length === 1);
+    const date = new Date(end).toISOString();
+    assert.deepEqual(told, [
+      `ServerCertificateExpires, the certificate of the OPC UA server ends on ${date}, 500, true, true`,
+    ]);
+    const ns = `ns=${(await connected.session.readNamespaceArray()).indexOf('urn:lorua:gateway')}`;
+    const alarm = `${ns};s=gateway/certificate-expires`;
+    assert.equal((await connected.read(`${alarm}-ExpirationLimit`)).value.value, 30 * DAY);
+    clock.step(15 * DAY);
+    await clock.advance(HOUR);
+    await eventually(() => told.length === 2);
+    assert.match(told[1] ?? '', /ended on .*900, true, true/);
+    writeFileSync(
+      FILE,
+      pemOf(
+        await selfSigned(foreignKey, {
+          name: 'Plant server',
+          uri: server.settings.applicationUri,
+          usages: APPLICATION_USAGES,
+        }),
+      ),
+    );
+    await clock.advance(HOUR);
+    await eventually(() => told.length === 3);
+    assert.match(told[2] ?? '', /is valid until .*1, false, false/);
+    await connected.close();
   });
 });
 
