@@ -26,6 +26,18 @@ export class DashboardSocket {
     return socket;
   }
 
+  /** Sends an event without being let in first, and says what the server answers to all of it. */
+  static async knock(web: string, headers: Record<string, string>, ...event: unknown[]): Promise<string> {
+    const base = `${web}/dashboard/socket.io/?EIO=4&transport=polling`;
+    const handshake = await (await fetch(base, { headers })).text();
+    if (!handshake.startsWith('0')) return handshake;
+    const { sid } = JSON.parse(handshake.slice(1)) as { sid: string };
+    const socket = new DashboardSocket(`${base}&sid=${sid}`, headers);
+    await socket.#post('40');
+    await socket.emit(...event);
+    return (await socket.#poll()).join('\n');
+  }
+
   emit(...event: unknown[]): Promise<void> {
     return this.#post(`42${JSON.stringify(event)}`);
   }
