@@ -1,5 +1,5 @@
 /** What the program shows of itself, of its connections and of its database. Keys are the last part of the node id. */
-import { UNITS } from '../model';
+import { type MqttHealth, UNITS } from '../model';
 import type { VariableSpecification } from './node-factory';
 
 export const GATEWAY = {
@@ -21,6 +21,11 @@ export const GATEWAY = {
     name: 'LastEvent',
     type: 'DateTime',
     description: 'When the last event of a device came in, by stream, MQTT or HTTP',
+  },
+  certificateValidTo: {
+    name: 'CertificateValidTo',
+    type: 'DateTime',
+    description: 'When the certificate by which clients know the server ends; it is renewed by itself before',
   },
 } as const satisfies Record<string, VariableSpecification>;
 
@@ -47,6 +52,20 @@ export const CONNECTION = {
   streamsWanted: { name: 'StreamsWanted', type: 'UInt32', description: 'Event streams that should be open' },
   recentErrorCount: { name: 'RecentErrorCount', type: 'UInt32', description: 'Errors of the last hour' },
   uplinks: { name: 'Uplinks', type: 'UInt64', description: 'Uplinks received since start, replayed ones included' },
+} as const satisfies Record<string, VariableSpecification>;
+
+/** The places are the numbers of the states. */
+export const MQTT_STATES: readonly MqttHealth['state'][] = ['disconnected', 'connected'];
+
+export const MQTT = {
+  state: {
+    name: 'ConnectionState',
+    type: 'UInt32',
+    states: ['Disconnected', 'Connected'],
+    description: 'Whether the input is connected to its broker',
+  },
+  since: { name: 'StateSince', type: 'DateTime', description: 'Since when it is in that state' },
+  lastEvent: { name: 'LastEvent', type: 'DateTime', description: 'When the last event of a device came in that way' },
 } as const satisfies Record<string, VariableSpecification>;
 
 export const STORE = {

@@ -18,6 +18,13 @@ export const DEVICES = {
   valuesFresh: { name: 'ValuesFresh', type: 'UInt32', description: 'Values that are fresh' },
   valuesStale: { name: 'ValuesStale', type: 'UInt32', description: 'Values that are stale' },
   valuesDead: { name: 'ValuesDead', type: 'UInt32', description: 'Values that are dead' },
+  gatewaysOnline: { name: 'GatewaysOnline', type: 'UInt32', description: 'LoRa gateways that are online' },
+  gatewaysOffline: { name: 'GatewaysOffline', type: 'UInt32', description: 'LoRa gateways that are offline' },
+  gatewaysNeverSeen: {
+    name: 'GatewaysNeverSeen',
+    type: 'UInt32',
+    description: 'LoRa gateways that were never heard of',
+  },
 } as const satisfies Record<string, VariableSpecification>;
 
 export const CLIENTS = {

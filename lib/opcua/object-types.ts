@@ -5,7 +5,7 @@
  */
 import type { AddressSpace, UAObjectType } from 'node-opcua';
 import { DEVICE_HEALTH, IDENTIFICATION, RADIO, RADIO_GATEWAY, STATUS } from './device-types';
-import { CONNECTION, GATEWAY, STORE } from './gateway-types';
+import { CONNECTION, GATEWAY, MQTT, STORE } from './gateway-types';
 import { CLIENTS, DEVICES, ERRORS, type HealthTypes, PROCESS } from './health-types';
 import type { Namespaces } from './namespaces';
 import type { VariableSpecification } from './node-factory';
@@ -21,6 +21,7 @@ export interface ObjectTypes extends HealthTypes {
   readonly radioGateway: UAObjectType;
   readonly gateway: UAObjectType;
   readonly connection: UAObjectType;
+  readonly mqtt: UAObjectType;
   readonly store: UAObjectType;
 }
 
@@ -71,6 +72,7 @@ export function createObjectTypes(
     radioGateway: make('LoRaWANGatewayType', 'A LoRa gateway: the radio that hears devices', component),
     gateway: make('GatewayType', 'The program that serves LoRaWAN devices over OPC UA', standard('SoftwareType')),
     connection: make('ChirpStackConnectionType', 'A connection to a ChirpStack server'),
+    mqtt: make('MqttInputType', 'Where events come in by MQTT'),
     store: make('StoreType', 'The database of the gateway'),
     devices: make('DeviceCountsType', 'Devices and values by age'),
     clients: make('ClientCountsType', 'What OPC UA clients have open'),
@@ -84,6 +86,7 @@ export function createObjectTypes(
   addMembers(types.radioGateway, { deviceHealth: DEVICE_HEALTH, ...RADIO_GATEWAY });
   addMembers(types.gateway, GATEWAY);
   addMembers(types.connection, CONNECTION);
+  addMembers(types.mqtt, MQTT);
   addMembers(types.store, STORE);
   addMembers(types.devices, DEVICES);
   addMembers(types.clients, CLIENTS);
@@ -110,6 +113,7 @@ export function createObjectTypes(
   ]);
   addParts(types.gateway, [
     { name: 'Connections', type: 'FolderType' },
+    { name: 'MqttInputs', type: 'FolderType' },
     { name: 'Store', type: types.store },
     { name: 'Devices', type: types.devices },
     { name: 'Clients', type: types.clients },

@@ -155,9 +155,9 @@ export class GatewayServer {
     this.#running?.gateway.setHealth(health);
   }
 
-  /** @param name of the connection, as people know it; it names the node */
-  publishConnectionHealth(name: string, health: ConnectionHealth): void {
-    this.#running?.gateway.setConnection(name, health);
+  /** @param connection its id makes the node id, its name is for people */
+  publishConnectionHealth(connection: { readonly id: string; readonly name: string }, health: ConnectionHealth): void {
+    this.#running?.gateway.setConnection(connection, health);
   }
 
   publishStoreHealth(health: StoreHealth): void {

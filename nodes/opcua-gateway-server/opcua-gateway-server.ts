@@ -103,7 +103,7 @@ const init = (RED: NodeAPI): void => {
       if (message.topic === 'device-event') server?.publishDeviceEvent(deviceEventFromMessage(message));
       else if (message.topic === 'health') {
         const { health, connection } = healthFromMessage(message);
-        server?.publishConnectionHealth(connection.name, health);
+        server?.publishConnectionHealth(connection, health);
       } else {
         const { reading, faults } = parseReadingMessage(message, systemClock);
         for (const fault of faults) reportFault(this, faultText(fault), message);

@@ -41,6 +41,7 @@ afterEach(async () => {
 
 function connection(changes: Partial<ConnectionHealth> = {}, report: Partial<ConnectionReport> = {}): ConnectionReport {
   return {
+    id: report.name ?? 'Main',
     name: 'Main',
     health: {
       state: 'connected',
@@ -146,7 +147,8 @@ test('what is shown has all that its types promise, and nothing besides', async 
       browseDirection: BrowseDirection.Forward,
       resultMask: 63,
     });
-    return references ?? [];
+    // Alarms are named by nobody's type.
+    return (references ?? []).filter(({ browseName }) => browseName.namespaceIndex !== 3);
   };
   const brief = ({ browseName, nodeClass, typeDefinition }: ReferenceDescription): string =>
     `${browseName.toString()} ${NodeClass[nodeClass] ?? ''} ${typeDefinition.toString()}`;
@@ -223,9 +225,47 @@ test('what is not known any more does not look known', async () => {
   assert.equal(await read('serviceLevel'), 150);
   assert.equal(await read('store/size'), 2 ** 33);
   // A flow that only sends messages is never in a picture, and never missing from one.
-  server.publishConnectionHealth('By message', connection().health);
+  server.publishConnectionHealth({ id: 'By message', name: 'By message' }, connection().health);
   for (let picture = 0; picture < 5; picture++) server.publishHealth(full());
   assert.equal(await read('connection/By%20message/state'), 1);
+});
+
+test('connections are told apart by their ids, whatever they are called', async () => {
+  const named = (id: string, state: ConnectionHealth['state']): ConnectionReport =>
+    connection({ state }, { id, name: 'Plant' });
+  server.publishHealth(full({ connections: [named('a/1', 'connected'), named('b', 'disconnected')] }));
+  assert.equal(await read('connection/a%2F1/state'), 1);
+  assert.equal(await read('connection/b/state'), 2);
+  assert.equal(await read('serviceLevel'), 150);
+  const displayName = async (path: string): Promise<unknown> =>
+    (await client.read(nodeId(path), AttributeIds.DisplayName)).value.value.text;
+  assert.equal(await displayName('connection/b'), 'Plant');
+  server.publishHealth(full({ connections: [connection({}, { id: 'b', name: 'Plant 2' })] }));
+  assert.equal(await displayName('connection/b'), 'Plant 2');
+});
+
+test('inputs by MQTT, LoRa gateways and the own certificate are shown, and go when they are gone', async () => {
+  const input = { id: 'm', name: 'Broker', state: 'connected', since: 5_000, lastEvent: 6_000 } as const;
+  const validTo = clock.now() + 100 * 86_400_000;
+  server.publishHealth(full({ mqtt: [input], certificate: { validTo } }));
+  assert.equal(await read('mqtt/m/state'), 1);
+  assert.deepEqual(await read('mqtt/m/lastEvent'), new Date(6_000));
+  assert.deepEqual(await read('certificateValidTo'), new Date(validTo));
+  assert.equal(await read('devices/gatewaysOnline'), 2);
+  assert.equal(await read('devices/gatewaysOffline'), 1);
+  assert.equal(await read('serviceLevel'), 255);
+  server.publishHealth(full({ mqtt: [{ ...input, state: 'disconnected' }], certificate: { validTo: clock.now() } }));
+  assert.equal(await read('mqtt/m/state'), 0);
+  assert.deepEqual(Array.from((await read('serviceLevelReasons')) as Iterable<unknown>), [
+    'mqtt-lost',
+    'certificate-expired',
+  ]);
+  for (let picture = 0; picture < 3; picture++) server.publishHealth(full());
+  const gone = await client.read(nodeId('mqtt/m/state'));
+  assert.ok(gone.statusCode.equals(StatusCodes.BadOutOfService));
+  assert.equal(await read('serviceLevel'), 255);
+  server.publishHealth(full({ mqtt: [input] }));
+  assert.equal(await read('mqtt/m/state'), 1);
 });
 
 test('nothing is published when nothing changes', async () => {

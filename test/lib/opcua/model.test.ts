@@ -158,6 +158,8 @@ test('every variable of ours is read-only, typed, described, and its browse name
     let count = 0;
     for (const reference of references) {
       const id = reference.nodeId.toString();
+      // An alarm is made of the standard's own types, with what those have.
+      if (id === 'ns=3;s=gateway/certificate-expires') continue;
       count += await visit(id);
       if (NodeClass[reference.nodeClass] !== 'Variable') continue;
       count++;
@@ -539,7 +541,7 @@ test('the health of connections and store is shown, and the service level follow
   };
   const level = async (): Promise<unknown> => (await client.read('i=2267')).value.value;
   assert.equal(await level(), SERVICE_LEVELS.healthy);
-  server.publishConnectionHealth('Plant 1/a', health);
+  server.publishConnectionHealth({ id: 'Plant 1/a', name: 'Plant 1/a' }, health);
   const id = 'ns=3;s=gateway/connection/Plant%201%2Fa';
   const value = async (name: string): Promise<unknown> => (await client.read(`${id}/${name}`)).value.value;
   assert.equal(await value('state'), 1);
@@ -549,18 +551,21 @@ test('the health of connections and store is shown, and the service level follow
   assert.equal(await value('errorCount'), 3);
   assert.deepEqual(Array.from((await value('uplinks')) as number[]), [2, 0]);
   assert.equal(await value('devices'), 5);
-  server.publishConnectionHealth('B', {
-    ...health,
-    state: 'disconnected',
-    reason: 'no answer',
-    cure: 'start it',
-    lastError: 'x',
-  });
+  server.publishConnectionHealth(
+    { id: 'B', name: 'B' },
+    {
+      ...health,
+      state: 'disconnected',
+      reason: 'no answer',
+      cure: 'start it',
+      lastError: 'x',
+    },
+  );
   assert.equal(await level(), SERVICE_LEVELS.someConnectionsLost);
-  server.publishConnectionHealth('Plant 1/a', { ...health, state: 'unauthenticated' });
+  server.publishConnectionHealth({ id: 'Plant 1/a', name: 'Plant 1/a' }, { ...health, state: 'unauthenticated' });
   assert.equal(await level(), SERVICE_LEVELS.noConnection);
-  server.publishConnectionHealth('Plant 1/a', health);
-  server.publishConnectionHealth('B', health);
+  server.publishConnectionHealth({ id: 'Plant 1/a', name: 'Plant 1/a' }, health);
+  server.publishConnectionHealth({ id: 'B', name: 'B' }, health);
   server.publishStoreHealth({
     state: 'degraded',
     reason: 'disk full',
