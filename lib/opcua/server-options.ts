@@ -115,7 +115,8 @@ export function serverOptions(
 
 /**
  * Takes back endpoints that nobody asked for: the library offers every policy with every mode, and policies that are
- * only there to encrypt passwords.
+ * only there to encrypt passwords. Names the ways to log in by their endpoint: the library numbers them, so that
+ * clients which know an endpoint could not log in any more once another one came or went.
  */
 export function withdrawEndpoints(library: Library, server: OPCUAServer, wanted: readonly SecurityEndpoint[]): void {
   const { MessageSecurityMode } = library;
@@ -126,7 +127,10 @@ export function withdrawEndpoints(library: Library, server: OPCUAServer, wanted:
       // Only for discovery; no session can be made with it.
       if ('restricted' in description && description.restricted === true) return true;
       const policy = description.securityPolicyUri?.split('#')[1] ?? 'None';
-      return names.has(policy === 'None' ? 'None' : `${policy}/${MessageSecurityMode[description.securityMode]}`);
+      const name = policy === 'None' ? 'None' : `${policy}/${MessageSecurityMode[description.securityMode]}`;
+      for (const token of description.userIdentityTokens ?? [])
+        token.policyId = `${token.policyId?.replace(/_\d+$/, '')}/${name}`;
+      return names.has(name);
     });
     descriptions.splice(0, descriptions.length, ...kept);
   }

@@ -13,7 +13,7 @@ import { eventually } from '../support/eventually';
 import { type GatewayWorld, startWorld } from '../support/gateway-world';
 import { type MemoryUse, memoryProbe, readMemoryProbe } from '../support/memory-probe';
 import { parseMetricNodeId } from '../support/node-ids';
-import type { TestClient } from '../support/opcua-client';
+import { TestClient } from '../support/opcua-client';
 
 const FULL = process.env.LORUA_CAMPAIGN === 'full';
 const DEVICES = 12;
@@ -158,6 +158,36 @@ describe(`${DEPLOYS} deploys under a subscribed client`, () => {
     t.diagnostic(`descriptors ${filesHalfway.descriptors} half-way, ${filesAtEnd.descriptors} at the end`);
     t.diagnostic(`resident memory ${filesHalfway.resident} MiB half-way, ${filesAtEnd.resident} at the end`);
     assert.ok(filesAtEnd.descriptors <= filesHalfway.descriptors + NOISE, 'descriptors pile up');
+  });
+
+  test('other security restarts the server: clients come back by themselves, and their subscriptions go on', async (t) => {
+    const persistent = await TestClient.connect({
+      url: world.gateway.endpointUrl,
+      user: world.gateway.user,
+      password: world.gateway.password,
+      isPersistent: true,
+    });
+    let newest = 0;
+    const variables = await world.allMetricsKnown(persistent);
+    await persistent.subscribe(variables, ({ dataValue }) => {
+      if (dataValue.statusCode.name === 'Good')
+        newest = Math.max(newest, dataValue.sourceTimestamp?.getTime() ?? newest);
+    });
+    await eventually(() => newest > 0, 'values');
+    const current = await readFlows();
+    const server = current.flows.find((node) => node.type === 'opcua-gateway-server');
+    assert.ok(server);
+    const endpoints = 'Basic256Sha256/SignAndEncrypt,Aes256_Sha256_RsaPss/SignAndEncrypt';
+    const deployedAt = Date.now();
+    await deploy('nodes', {
+      ...current,
+      flows: current.flows.map((node) => (node === server ? { ...node, endpoints } : node)),
+    });
+    await eventually(() => persistent.troubles.includes('connection lost'), 'the server to end the connection');
+    await eventually(() => newest > deployedAt + 2_000, 'values over the subscription that was there before');
+    t.diagnostic(`values again ${Date.now() - deployedAt} ms after the deploy`);
+    assert.ok((await persistent.read('i=2259')).statusCode.isGood());
+    await persistent.close();
   });
 
   test('deleting the server node frees the port', async () => {

@@ -27,6 +27,8 @@ export interface ConnectOptions {
   readonly securityMode?: MessageSecurityMode;
   /** Where its key and certificate are, and stay: the same client again. A new one each time if absent. */
   readonly pkiFolder?: string;
+  /** Connects again by itself for as long as it takes, as SCADA systems do. */
+  readonly isPersistent?: boolean;
 }
 
 /** Asked in one call: below the operation limits of every server. */
@@ -70,7 +72,7 @@ export class TestClient {
       endpointMustExist: false,
       securityPolicy: options.securityPolicy ?? SecurityPolicy.Basic256Sha256,
       securityMode: options.securityMode ?? MessageSecurityMode.SignAndEncrypt,
-      connectionStrategy: { maxRetry: 2, initialDelay: 200, maxDelay: 1_000 },
+      connectionStrategy: { maxRetry: options.isPersistent === true ? -1 : 2, initialDelay: 200, maxDelay: 1_000 },
       requestedSessionTimeout: 60_000,
     });
     try {
