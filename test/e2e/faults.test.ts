@@ -17,6 +17,7 @@ import { type BootedGateway, bootGateway, isPortFree, runGateway } from '../supp
 import { eventually } from '../support/eventually';
 import { freePort } from '../support/free-port';
 import { startWorld } from '../support/gateway-world';
+import { connectionIdentifier } from '../support/node-ids';
 import { TestClient } from '../support/opcua-client';
 import { repositoryRoot } from '../support/paths';
 
@@ -85,7 +86,7 @@ describe('faults of the connection to ChirpStack', () => {
       // It goes on: web and OPC UA answer, and OPC UA says the same.
       assert.equal((await fetch(`${gateway.web}/editor/settings`)).status, 401);
       const client = await connectTo(gateway);
-      const node = (name: string): Promise<string> => client.gatewayNode(`gateway/connection/ChirpStack/${name}`);
+      const node = (name: string): Promise<string> => client.gatewayNode(connectionIdentifier(name));
       const reason = String((await client.read(await node('reason'))).value.value);
       const told = String((await client.read(await node('cure'))).value.value);
       assert.ok(line.includes(reason) && reason !== '', reason);
@@ -268,7 +269,7 @@ describe('the end', () => {
     try {
       const client = await world.connect();
       await world.allMetricsKnown(client);
-      const stateNode = await client.gatewayNode('gateway/connection/ChirpStack/state');
+      const stateNode = await client.gatewayNode(connectionIdentifier('state'));
       const serverStates: number[] = [];
       const connectionStates: number[] = [];
       await client.subscribe(['i=2259', stateNode], ({ nodeId, dataValue }) =>

@@ -7,7 +7,7 @@ import { Aedes } from 'aedes';
 import { StatusCodes } from 'node-opcua';
 import { eventually } from '../support/eventually';
 import { type GatewayWorld, startWorld } from '../support/gateway-world';
-import { metricIdentifier } from '../support/node-ids';
+import { connectionIdentifier, metricIdentifier } from '../support/node-ids';
 import { recordedLines } from '../support/paths';
 
 interface RecordedMessage {
@@ -73,9 +73,9 @@ describe('events by MQTT', () => {
     }, 'the temperature');
     assert.equal(value.value.value, last.payload.object.temperature);
     assert.equal(value.sourceTimestamp?.getTime(), time.getTime());
-    const streams = await client.read(await client.gatewayNode('gateway/connection/ChirpStack/streamsOpen'));
+    const streams = await client.read(await client.gatewayNode(connectionIdentifier('streamsOpen')));
     assert.equal(streams.value.value, 0);
-    const devices = await client.read(await client.gatewayNode('gateway/connection/ChirpStack/devices'));
+    const devices = await client.read(await client.gatewayNode(connectionIdentifier('devices')));
     assert.equal(devices.value.value, 10);
     assert.deepEqual([...new Set(logins)], ['gateway']);
     assert.ok(!world.gateway.output().includes('a broker secret'));

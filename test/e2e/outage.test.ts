@@ -9,7 +9,7 @@ import { StatusCodes } from 'node-opcua';
 import { flatten, type MetricValue } from '../../lib/model';
 import { eventually } from '../support/eventually';
 import { type GatewayWorld, startWorld } from '../support/gateway-world';
-import { parseMetricNodeId } from '../support/node-ids';
+import { connectionIdentifier, parseMetricNodeId } from '../support/node-ids';
 import type { Notification, TestClient } from '../support/opcua-client';
 
 const FULL = process.env.LORUA_CAMPAIGN === 'full';
@@ -97,7 +97,7 @@ describe(`two outages of ${OUTAGE / 1_000} s`, () => {
     world = await startWorld({ devices: DEVICES, period: PERIOD });
     client = await world.connect();
     const variables = await world.allMetricsKnown(client);
-    stateNode = await client.gatewayNode('gateway/connection/ChirpStack/state');
+    stateNode = await client.gatewayNode(connectionIdentifier('state'));
     world.simulator.onUplink(({ devEui, object, time }) => {
       for (const [key, value] of Object.entries(flatten(object ?? {}).values))
         sent.set(keyOf(devEui, key, time), value);
