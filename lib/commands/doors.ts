@@ -37,6 +37,8 @@ export interface CommandStore {
 
 /** What goes into ChirpStack's queue. */
 export interface DownlinkItem {
+  /** Of the command: a UUID unless its sender chose another. For ways that keep an id (MQTT); gRPC does not. */
+  readonly id: string;
   readonly fPort: number;
   readonly confirmed: boolean;
   readonly payload:

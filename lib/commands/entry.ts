@@ -23,6 +23,8 @@ export interface Entry {
   absentSince: number | undefined;
   /** When the time for the expected state is over, monotonic ms. */
   verifyBy: number | undefined;
+  /** Its command knows that the deadline has passed while it was with ChirpStack. */
+  isOverdueNoted: boolean;
 }
 
 /** Wall clock in whole ms, as it is stored. */
@@ -40,6 +42,7 @@ export function newEntry(command: Command, born: number): Entry {
     looks: 0,
     absentSince: undefined,
     verifyBy: undefined,
+    isOverdueNoted: false,
   };
 }
 
@@ -83,10 +86,15 @@ export function lookLater(entry: Entry, now: number): void {
   entry.lookAt = now + Math.min(LONGEST_LOOK, FIRST_LOOK * 2 ** Math.min(entry.looks++, 16));
 }
 
+/** Whether the passing of its deadline would be news of one that is with ChirpStack. */
+export function isOverdueNews({ command, isOverdueNoted }: Entry): boolean {
+  return command.state === 'Enqueued' && !isOverdueNoted;
+}
+
 /** The instant at which something is due for an entry, monotonic ms. */
 export function nextDue(entry: Entry): number {
   let due = Number.POSITIVE_INFINITY;
-  if (isUnsent(entry.command)) due = Math.min(due, deadlineOf(entry));
+  if (isUnsent(entry.command) || isOverdueNews(entry)) due = Math.min(due, deadlineOf(entry));
   if (needsLook(entry)) due = Math.min(due, entry.lookAt);
   if (entry.verifyBy !== undefined && entry.command.endedAt === undefined) due = Math.min(due, entry.verifyBy);
   return due;

@@ -4,7 +4,17 @@
  */
 import { type Command, type DevEui, type DeviceEvent, errorText, type Reading, type Timer } from '../model';
 import type { EnqueueResult, QueueResult } from './doors';
-import { deadlineOf, type Entry, isAwaited, lookLater, needsLook, nextDue, uniqueExpiry, wallTime } from './entry';
+import {
+  deadlineOf,
+  type Entry,
+  isAwaited,
+  isOverdueNews,
+  lookLater,
+  needsLook,
+  nextDue,
+  uniqueExpiry,
+  wallTime,
+} from './entry';
 import type { LaneHost } from './lane-host';
 import { advance, type CommandInput, isUnsent } from './life-cycle';
 import { itemOf, Strangers } from './strangers';
@@ -33,6 +43,8 @@ export class Lane {
   #busy = false;
   #work: Promise<void> = Promise.resolve();
   #timer: Timer | undefined;
+  /** Monotonic ms. */
+  #notBefore = 0;
   /** Names of requests that are being stored. */
   readonly reserved: string[] = [];
 
@@ -213,6 +225,8 @@ export class Lane {
       await work;
     } catch (error) {
       this.#host.failed(this.devEui, errorText(error));
+      // What failed would fail again at once.
+      this.#notBefore = this.#host.clock.monotonic() + LONGEST_RETRY;
     } finally {
       this.#busy = false;
       this.#schedule();
@@ -242,8 +256,10 @@ export class Lane {
   #judgeTimes(): void {
     const now = this.#host.clock.monotonic();
     for (const entry of this.#entries) {
-      if (isUnsent(entry.command) && deadlineOf(entry) <= now)
+      if ((isUnsent(entry.command) || isOverdueNews(entry)) && deadlineOf(entry) <= now) {
+        entry.isOverdueNoted = true;
         this.apply(entry, { type: 'overdue', reason: 'Its deadline passed before it could be given to ChirpStack.' });
+      }
       if (entry.verifyBy !== undefined && entry.verifyBy <= now && entry.command.endedAt === undefined)
         this.apply(entry, { type: 'verification-over' });
     }
@@ -290,14 +306,14 @@ export class Lane {
     }
   }
 
-  async #enqueue({ fPort, confirmed, payload, expiry }: Command, deadline: number): Promise<EnqueueResult> {
+  async #enqueue({ id, fPort, confirmed, payload, expiry }: Command, deadline: number): Promise<EnqueueResult> {
     const { clock, downlinks, signal } = this.#host;
     // It may have waited for the storage.
     if (this.#host.isClosing()) return { kind: 'unsent', reason: 'The gateway stopped before it was sent.' };
     if (expiry === undefined || deadline <= clock.monotonic())
       return { kind: 'unsent', reason: 'Its deadline passed before it could be given to ChirpStack.' };
     try {
-      return await downlinks.enqueue(this.devEui, { fPort, confirmed, payload, expiry }, signal);
+      return await downlinks.enqueue(this.devEui, { id, fPort, confirmed, payload, expiry }, signal);
     } catch (error) {
       return { kind: 'unclear', reason: errorText(error) };
     }
@@ -372,6 +388,7 @@ export class Lane {
     const next = this.#entries.find(isAwaited);
     if (next !== undefined && isUnsent(next.command)) due = Math.min(due, next.retryAt);
     if (due === Number.POSITIVE_INFINITY) return;
-    this.#timer = clock.after(Math.max(0, due - clock.monotonic()), () => this.wake());
+    const at = Math.max(due, this.#notBefore);
+    this.#timer = clock.after(Math.max(0, at - clock.monotonic()), () => this.wake());
   }
 }

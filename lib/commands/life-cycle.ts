@@ -261,7 +261,7 @@ function seen(
 ): Command {
   const item = findItem(items, command);
   if (item !== undefined) {
-    const known = accepted(command, item.id, 'It was found in the queue of the device.', now);
+    const known = accepted(unflushed(command), item.id, 'It was found in the queue of the device.', now);
     // Pending is what ChirpStack makes of a confirmed item when a gateway has sent it.
     return item.isPending
       ? transmitted(
@@ -304,7 +304,16 @@ function seen(
   return command;
 }
 
+/** It is in the queue, so the queue was not emptied after all. */
+function unflushed(command: Command): Command {
+  if (command.flushedBy === undefined) return command;
+  const { flushedBy: _flushedBy, ...rest } = command;
+  return rest;
+}
+
 function overdue(command: Command, reason: string, now: number): Command {
+  if (command.state === 'Enqueued')
+    return note(command, 'Its deadline has passed: ChirpStack discards it when the device is heard next.', now);
   return isUnsent(command) ? move(command, 'Expired', reason, now) : command;
 }
 

@@ -30,6 +30,7 @@ import { makeId } from './ids';
 import { Lane } from './lane';
 import type { LaneHost } from './lane-host';
 import { isBeforeTransmission, isUnsent } from './life-cycle';
+import { logFault, logTransition } from './log-transition';
 import { newCommand } from './new-command';
 import { refuse } from './refusal';
 import { type JudgedRequest, RequestRates, Requests } from './requests';
@@ -93,12 +94,7 @@ export class CommandQueue {
     this.#requests = new Requests(deps);
     this.#clockOffset = clock.now() - clock.monotonic();
     this.#statuses = new Emitter((error) =>
-      logger.error({
-        operation: 'enqueue',
-        event: 'failed',
-        reason: 'internal',
-        message: `A listener of command states failed: ${errorText(error)}`,
-      }),
+      logFault(logger, `A listener of command states failed: ${errorText(error)}`),
     );
     this.#host = {
       clock,
@@ -109,14 +105,7 @@ export class CommandQueue {
       isClosing: () => this.#state === 'closed',
       changed: (before, after) => this.#changed(before, after),
       store: (command) => this.#writer.change(command),
-      failed: (devEui, message) =>
-        logger.error({
-          operation: 'enqueue',
-          event: 'failed',
-          reason: 'internal',
-          message: `The commands of a device stopped: ${message}`,
-          device: devEui,
-        }),
+      failed: (devEui, message) => logFault(logger, `The commands of a device stopped: ${message}`, devEui),
     };
   }
 
@@ -207,10 +196,12 @@ export class CommandQueue {
     for (const entry of lane.entries) if (isUnsent(entry.command)) lane.apply(entry, { type: 'cancel', user });
     const { downlinks } = this.#deps;
     const signal = this.#abort.signal;
+    // What gets there after the call is not flushed by it.
+    const there = lane.entries.filter(({ command }) => command.state === 'Enqueued');
     const before = await this.#slots.run(() => downlinks.queue(devEui, signal));
     const result = await this.#slots.run(() => downlinks.flush(devEui, signal));
     if (result.kind !== 'refused')
-      for (const entry of lane.entries) if (lane.apply(entry, { type: 'flushed', user })) entry.lookAt = 0;
+      for (const entry of there) if (lane.apply(entry, { type: 'flushed', user })) entry.lookAt = 0;
     await this.#writer.journal(
       auditEntry('command.flush', { devEui }, wallTime(this.#deps.clock), user, { result: result.kind }),
     );
@@ -373,6 +364,7 @@ export class CommandQueue {
     const steps = after.transitions.slice(before.transitions.length);
     if (steps.length === 0) this.#statuses.emit({ ...status, transition: undefined });
     for (const transition of steps) this.#statuses.emit({ ...status, transition });
+    if (steps.length > 0) logTransition(this.#deps.logger, after);
   }
 
   #prune(): void {

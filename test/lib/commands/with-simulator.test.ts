@@ -99,12 +99,12 @@ async function house(context: TestContext, settings: { devices: number; period: 
       },
     });
   const pass = async <T>(work: Promise<T>): Promise<T> => {
-    let isOver = false;
+    const progress = { isOver: false };
     const ended = work.finally(() => {
-      isOver = true;
+      progress.isOver = true;
     });
     ended.catch(() => undefined);
-    for (let turn = 0; !isOver; turn++) {
+    for (let turn = 0; !progress.isOver; turn++) {
       assert.ok(turn < 20_000, 'it does not end');
       await clock.advance(20);
       await pause(1);
