@@ -15,11 +15,12 @@ function fieldRule(
   values: Record<string, string | number>,
   holds: (text: string, value: unknown) => boolean,
 ): FieldRule {
-  const rule = (value: unknown): boolean | string => {
+  // The editor takes a text as the reason from rules with two parameters only: from others it is as good as true.
+  const rule = (value: unknown, _options: unknown): boolean | string => {
     const text = typeof value === 'number' || typeof value === 'string' ? String(value).trim() : '';
     return isFromEnvironment(text) || holds(text, value) || RED._(`${COMMON_TEXTS}.rule.${key}`, values);
   };
-  // The editor takes a text as the reason; the published type does not know that yet.
+  // The published type does not know of reasons yet.
   return rule as FieldRule;
 }
 
@@ -72,7 +73,8 @@ function switchRule(): FieldRule {
  * alone would take any text for a tick.
  */
 function showSwitch(input: JQuery, value: boolean | string | undefined, otherwise: boolean): void {
-  if (isFromEnvironment(value)) input.attr('type', 'text').css({ width: '50%' }).val(String(value));
+  if (isFromEnvironment(value))
+    input.prop('checked', false).attr('type', 'text').css({ width: '45%' }).val(String(value));
   else input.prop('checked', value === undefined || value === '' ? otherwise : value === true || value === 'true');
 }
 
@@ -82,23 +84,23 @@ function showChoice(select: JQuery, value: string | undefined, otherwise: string
   select.val(value || otherwise);
 }
 
-/** A column of numbers in a list of rules for devices and metrics. */
+/** A column in a list of rules for devices and metrics: of numbers with limits, else of texts. */
 interface RuleColumn {
   readonly field: string;
   /** CSS */
   readonly width: string;
-  readonly least: number;
-  readonly most: number;
+  readonly least?: number;
+  readonly most?: number;
 }
 
-/** A row of such a list: `device` and `metric` (`*` is any), and the numbers of its columns. */
+/** A row of such a list: `device` and `metric` (`*` is any), and what its columns say. */
 type RuleRow = { readonly [field: string]: unknown };
 
 function cellText(value: unknown): string {
   return typeof value === 'string' || typeof value === 'number' ? String(value).trim() : '';
 }
 
-/** Rows of a device or `*`, a metric or `*`, and at least one number, all within the limits of their columns. */
+/** Rows of a device or `*`, a metric or `*`, and something in at least one column, numbers within their limits. */
 function rowsRule(columns: readonly RuleColumn[]): FieldRule {
   const isRow = (row: RuleRow): boolean => {
     const device = cellText(row.device);
@@ -107,7 +109,7 @@ function rowsRule(columns: readonly RuleColumn[]): FieldRule {
       columns.some(({ field }) => cellText(row[field]) !== '') &&
       columns.every(({ field, least, most }) => {
         const text = cellText(row[field]);
-        return text === '' || isNumberIn(text, least, most);
+        return text === '' || least === undefined || most === undefined || isNumberIn(text, least, most);
       })
     );
   };

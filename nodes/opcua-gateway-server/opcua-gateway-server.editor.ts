@@ -66,12 +66,13 @@ function hostRule(): FieldRule {
 function hostsRule(): FieldRule {
   const isAdvertised = (part: string): boolean => {
     const text = part.trim().replace(/^opc\.tcp:\/\//i, '');
+    if (text === '') return true;
     // A bare IPv6 address has colons of its own and no port.
     if (IPV6.test(text) && text.split(':').length > 2) return true;
     const [, host = '', port] = /^(\[[^\]]+\]|[^:[\]]+)(?::(\d{1,5}))?$/.exec(text) ?? [];
     return isHostName(host.replace(/^\[|\]$/g, '')) && (port === undefined || isNumberIn(port, 1, 65_535));
   };
-  return fieldRule('hosts', {}, (text) => text === '' || text.split(',').every(isAdvertised));
+  return fieldRule('hosts', {}, (text) => text.split(',').every(isAdvertised));
 }
 
 function applicationNameRule(): FieldRule {
@@ -119,7 +120,7 @@ function fillEndpoints(container: JQuery, input: JQuery, texts: EndpointTexts): 
       return $('<div/>')
         .css({ display: 'flex', gap: '16px', margin: '2px 0 2px 16px' })
         .append(
-          $('<span/>').css({ flex: '0 0 180px' }).text(policy),
+          $('<span/>').css({ flex: '0 0 190px' }).text(policy),
           ...modes.map((mode) => {
             const endpoint = mode === '' ? policy : `${policy}/${mode}`;
             const box = $('<input/>', { type: 'checkbox', 'aria-label': endpoint, 'data-endpoint': endpoint });
@@ -139,7 +140,7 @@ function fillEndpoints(container: JQuery, input: JQuery, texts: EndpointTexts): 
 
   const button = $('<button/>', { type: 'button', class: 'red-ui-button red-ui-button-small' });
   const show = (asText: boolean): void => {
-    input.toggle(asText).css({ width: '50%' });
+    input.toggle(asText).css({ width: '40%' });
     container.toggle(!asText);
     button.text(asText ? texts.asList : texts.asText).css({ marginLeft: asText ? '8px' : 0 });
   };

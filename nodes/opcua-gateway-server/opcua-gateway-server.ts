@@ -39,13 +39,18 @@ const init = (RED: NodeAPI): void => {
     let reported = '';
 
     const showClients = (server: GatewayServer): void => {
-      const values = { port: server.port, sessions: server.clientCounts().sessions };
+      const { port } = server;
+      const { sessions } = server.clientCounts();
       const lost = server.reachability.find(({ reachable }) => !reachable);
       if (lost !== undefined)
-        status.show('yellow', 'dot', RED._('opcua-gateway-server.status.unreachable', { ...values, url: lost.url }));
+        status.show(
+          'yellow',
+          'dot',
+          RED._('opcua-gateway-server.status.unreachable', { port, sessions, url: lost.url }),
+        );
       else if (settings.trustAllClients)
-        status.show('yellow', 'dot', RED._('opcua-gateway-server.status.trusts-all', values));
-      else status.show('green', 'dot', RED._('opcua-gateway-server.status.listening', values));
+        status.show('yellow', 'dot', RED._('opcua-gateway-server.status.trusts-all', { port, sessions }));
+      else status.show('green', 'dot', RED._('opcua-gateway-server.status.listening', { port, sessions }));
     };
 
     const serve = (server: GatewayServer): void => {

@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { InvalidInputError } from '../../lib/model';
+import { LIMIT_RANGES, parseServerSettings } from '../../lib/opcua';
 import { repositoryRoot } from '../support/paths';
-import { loadEditor } from './editor';
+import { type FieldDefinition, loadEditor } from './editor';
 import { type Element, elementsOf, parseMarkup, textOf } from './markup';
 import { formOf, nodeTypes, readSource } from './node-sources';
 
@@ -104,7 +106,11 @@ for (const type of nodeTypes)
     test('says why a rule refuses a value', async () => {
       const { definition } = await loadEditor(type);
       for (const [property, field] of Object.entries(definition.defaults))
-        if (field.validate !== undefined) assert.equal(typeof field.validate('no such/value'), 'string', property);
+        if (field.validate !== undefined) {
+          assert.equal(typeof field.validate('no such/value'), 'string', property);
+          // The editor takes a text from a rule with one parameter for "valid".
+          assert.equal(field.validate.length, 2, property);
+        }
     });
 
     test('keeps secrets in credentials, the same as the runtime', async () => {
@@ -199,5 +205,75 @@ describe('rules for devices and metrics', () => {
     const field = definition.defaults.maximumSizeMegabytes;
     for (const size of ['', '0', '10', '1000000000', 500]) assert.equal(field?.validate?.(size), true, String(size));
     for (const size of ['9', '-1', 'big', '1e10']) assert.equal(typeof field?.validate?.(size), 'string', size);
+  });
+});
+
+describe('the form of opcua-gateway-server', () => {
+  const rules = async (): Promise<Readonly<Record<string, FieldDefinition>>> =>
+    (await loadEditor('opcua-gateway-server')).definition.defaults;
+
+  test('has the limits of the server, and shows what holds where nothing is entered', async () => {
+    const defaults = await rules();
+    const form = formOf('opcua-gateway-server');
+    const fields = new Map(elementsOf(form, 'input').map((field) => [idOf(field), field]));
+    for (const [limit, { fallback, minimum, maximum }] of Object.entries(LIMIT_RANGES)) {
+      const field = defaults[limit];
+      assert.ok(field?.validate, limit);
+      const placeholder = fields.get(`node-input-${limit}`)?.attributes.get('placeholder');
+      assert.equal(placeholder, String(fallback), limit);
+      for (const value of ['', String(minimum), String(maximum), ` ${fallback} `])
+        assert.equal(field.validate(value), true, `${limit} ${value}`);
+      for (const value of [String(minimum - 1), String(maximum + 1), '1.5', '1,5', 'many'])
+        assert.equal(typeof field.validate(value), 'string', `${limit} ${value}`);
+    }
+  });
+
+  test('judges texts as the server does', async () => {
+    const defaults = await rules();
+    const input = { pkiFolder: '/pki' };
+    const TEXTS: Readonly<Record<string, readonly string[]>> = {
+      endpoints: [
+        '',
+        'None',
+        'none',
+        'Basic256Sha256',
+        ' basic256sha256/sign , None ',
+        'Basic256/Sign',
+        'Basic128/Sign',
+        'Sign',
+        'Basic256Sha256/None',
+        'x',
+      ],
+      host: ['', '0.0.0.0', '::1', 'gateway.plant.example', 'a b', '-x', 'host:4840'],
+      advertisedHosts: [
+        '',
+        'a, b:4841',
+        'opc.tcp://gateway:4840',
+        '[fe80::1]:4840',
+        'fe80::1',
+        'a b',
+        'a:0',
+        'a:70000',
+        'a,,b',
+        'http://x',
+      ],
+      applicationName: ['', 'Plant 7', 'urn:x', 'a/b', 'x'.repeat(65)],
+      applicationUri: ['', 'urn:plant:gateway', 'no uri', 'x y:z'],
+      sourceTime: ['', 'true', 'heartbeat', 'false'],
+      heartbeatSeconds: ['', '1', '86400', '0', '86401', '1.5'],
+      port: ['', '0', '65535', '65536', '-1', 'x'],
+      allowAnonymous: ['', 'true', 'false', 'yes'],
+    };
+    for (const [property, texts] of Object.entries(TEXTS))
+      for (const text of texts) {
+        let isTaken = true;
+        try {
+          parseServerSettings({ ...input, [property]: text });
+        } catch (error) {
+          assert.ok(error instanceof InvalidInputError);
+          isTaken = false;
+        }
+        assert.equal(defaults[property]?.validate?.(text) === true, isTaken, `${property} ${JSON.stringify(text)}`);
+      }
   });
 });
