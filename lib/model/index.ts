@@ -13,6 +13,7 @@ export * from './inventory';
 export * from './journal';
 export * from './log';
 export * from './login-throttle';
+export * from './meaning-rules';
 export * from './metric';
 export * from './metric-meaning';
 export * from './metric-names';

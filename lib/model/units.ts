@@ -223,3 +223,24 @@ export function unitFromText(text: string): Unit | undefined {
   if (symbol === '' || symbol.length > MAX_SYMBOL_LENGTH || /[\u0000-\u001f\u007f]/.test(symbol)) return undefined;
   return parseUnit(symbol) ?? unit(undefined, symbol, symbol);
 }
+
+/** In any case, and without what the Recommendation explains in brackets: `minute [unit of time]`. */
+const nameKey = (name: string): string =>
+  name
+    .replace(/\s*\[[^\]]*\]\s*$/, '')
+    .trim()
+    .toLowerCase();
+
+const BY_CODE: ReadonlyMap<string, Unit> = new Map(
+  ALL_UNITS.flatMap((item) => (item.code === undefined ? [] : [[item.code, item]])),
+);
+const BY_NAME: ReadonlyMap<string, Unit> = new Map(ALL_UNITS.map((item) => [nameKey(item.name), item]));
+
+/**
+ * Like {@link unitFromText}, where a person knows that a unit is asked for and may look one up: its UNECE code (`CEL`)
+ * and its full name (`cubic metre per hour`) are understood as well. What is a symbol is not taken for a code.
+ */
+export function unitFromWords(text: string): Unit | undefined {
+  const words = text.trim();
+  return parseUnit(words) ?? BY_CODE.get(words.toUpperCase()) ?? BY_NAME.get(nameKey(words)) ?? unitFromText(words);
+}

@@ -41,6 +41,8 @@ export interface GatewayEnvironment {
     trustAllClients: boolean;
   };
   readonly http: { port: number; host: string };
+  /** `undefined`: the metrics are for the administrator alone. */
+  readonly metricsToken: string | undefined;
   /** Absolute path. */
   readonly dataFolder: string;
   readonly administrator: { user: string | undefined; password: string | undefined };
@@ -181,6 +183,9 @@ const hostRule = (value: string): string | undefined =>
 // oxlint-disable-next-line no-control-regex
 const USER_NAME = /^[^:\u0000-\u001f\u007f]{1,64}$/;
 
+/** What a Bearer header can carry (RFC 6750 §2.1), long enough not to be guessed. */
+const TOKEN = /^[A-Za-z0-9._~+/=-]{16,512}$/;
+
 const schema = z.object({
   CHIRPSTACK_URL: text((value) => addressRule(value, ['http', 'https'])),
   CHIRPSTACK_API_TOKEN: text((value) => (/\s/.test(value) ? 'it must not hold blanks' : undefined)),
@@ -207,6 +212,9 @@ const schema = z.object({
   OPCUA_TRUST_ALL_CLIENTS: flag,
   HTTP_PORT: wholeNumber(1, 65_535, 1880),
   HTTP_HOST: text(hostRule),
+  METRICS_TOKEN: text((value) =>
+    TOKEN.test(value) ? undefined : 'it must have 16 to 512 characters of A-Z a-z 0-9 . _ ~ + / = -',
+  ),
   GATEWAY_DATA: text(),
   GATEWAY_USER: text((value) =>
     USER_NAME.test(value) ? undefined : 'it must have 1 to 64 characters, no colon and no control characters',
@@ -265,6 +273,9 @@ function faultsBetween(raw: Readonly<Partial<Record<VariableName, string>>>): Fa
   return faults;
 }
 
+/** Secrets that hold no blanks. */
+const TOKENS: ReadonlySet<string> = new Set<VariableName>(['CHIRPSTACK_API_TOKEN', 'METRICS_TOKEN']);
+
 /** Prefixes under which a name that nobody knows is probably a slip of the pen. */
 const OUR_PREFIXES = /^(?:CHIRPSTACK|GATEWAY|OPCUA|SIMULATOR)_/;
 const NAMES = ENVIRONMENT_VARIABLES.map(({ name }) => name);
@@ -296,7 +307,7 @@ export function parseEnvironment(variables: NodeJS.ProcessEnv, defaultDataFolder
   for (const { name, ...rest } of ENVIRONMENT_VARIABLES) {
     const value = variables[name];
     // Blanks around a value come from files and shells, but inside of quotes a password may want them.
-    const trimmed = 'secret' in rest && name !== 'CHIRPSTACK_API_TOKEN' ? value : value?.trim();
+    const trimmed = 'secret' in rest && !TOKENS.has(name) ? value : value?.trim();
     if (trimmed !== undefined && trimmed !== '') raw[name] = trimmed;
   }
   const parsed = schema.safeParse(raw);
@@ -345,6 +356,7 @@ export function parseEnvironment(variables: NodeJS.ProcessEnv, defaultDataFolder
         trustAllClients: values.OPCUA_TRUST_ALL_CLIENTS,
       },
       http: { port: values.HTTP_PORT ?? 1880, host: values.HTTP_HOST || '127.0.0.1' },
+      metricsToken: values.METRICS_TOKEN || undefined,
       dataFolder,
       administrator: { user: values.GATEWAY_USER || undefined, password: values.GATEWAY_PASSWORD || undefined },
       readOnly: values.GATEWAY_READ_ONLY,

@@ -12,7 +12,7 @@ export interface SimulatorAccess {
 }
 
 /** Read by nobody after the start: not left in the environment, where child processes would inherit them. */
-export const FORGOTTEN_VARIABLES = ['GATEWAY_PASSWORD'] as const;
+export const FORGOTTEN_VARIABLES = ['GATEWAY_PASSWORD', 'METRICS_TOKEN'] as const;
 
 export function flowVariables(
   environment: GatewayEnvironment,

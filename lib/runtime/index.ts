@@ -13,6 +13,7 @@ export * from './login';
 export * from './nearest-name';
 export * from './node-red-records';
 export * from './node-red-settings';
+export * from './scraper-token';
 export * from './user-flow';
 export * from './variables';
 export * from './web-guard';

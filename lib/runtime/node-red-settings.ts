@@ -5,6 +5,7 @@ import type { GatewayEnvironment } from './environment';
 import { mostTalkative } from './log-levels';
 import type { Login } from './login';
 import { nodeRedLogHandler } from './node-red-records';
+import { ScraperToken } from './scraper-token';
 import { httpGuard, socketGuard } from './web-guard';
 
 export interface NodeRedSettingsInput {
@@ -82,7 +83,7 @@ export function nodeRedSettings(input: NodeRedSettingsInput): Readonly<Record<st
     nodesDir: [input.packageRoot],
     uiHost: environment.http.host,
     uiPort: environment.http.port,
-    httpNodeAuth: [httpGuard(login), toDashboard],
+    httpNodeAuth: [httpGuard(login, new ScraperToken(environment.metricsToken)), toDashboard],
     dashboard: { ioMiddleware: socketGuard(login) },
     nodeCloseTimeout: NODE_CLOSE_TIMEOUT,
     // A plant's gateway loads no code from the internet while it runs.

@@ -154,6 +154,15 @@ export const ENVIRONMENT_VARIABLES = [
     cure: 'Set an address of this machine.',
   },
   {
+    name: 'METRICS_TOKEN',
+    group: 'Web',
+    meaning:
+      'Token by which a monitoring system reads `GET /metrics` and nothing else, as `Authorization: Bearer …`; at least 16 characters. The login of the administrator opens it too.',
+    default: 'only the login of the administrator',
+    cure: 'Make one of random characters, for example by: openssl rand -hex 32.',
+    secret: true,
+  },
+  {
     name: 'GATEWAY_DATA',
     group: 'Data',
     meaning: 'Folder of everything that is written: database, certificates, credentials, flow, logs.',

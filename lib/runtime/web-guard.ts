@@ -1,6 +1,7 @@
 /** Puts the login in front of the web: pages by Express, the dashboard's socket by Socket.IO. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Login } from './login';
+import { ScraperToken } from './scraper-token';
 
 const CHALLENGE = 'Basic realm="Lorua", charset="UTF-8"';
 
@@ -28,10 +29,13 @@ async function userBehind(login: Login, request: IncomingMessage): Promise<strin
   }
 }
 
-/** Express middleware: 401 with the same answer for every cause, or on. */
-export function httpGuard(login: Login): HttpGuard {
+/**
+ * Express middleware: 401 with the same answer for every cause, or on.
+ * @param scraper lets in who has a login for the metrics alone
+ */
+export function httpGuard(login: Login, scraper = new ScraperToken(undefined)): HttpGuard {
   const admit = async (request: IncomingMessage, response: ServerResponse, next: Next): Promise<void> => {
-    if ((await userBehind(login, request)) !== undefined) {
+    if (scraper.admits(request) || (await userBehind(login, request)) !== undefined) {
       next();
       return;
     }

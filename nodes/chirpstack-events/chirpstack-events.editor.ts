@@ -1,5 +1,7 @@
 interface EventsProperties {
   name: string;
+  /** May be empty. */
+  database: string;
 }
 
 RED.nodes.registerType<EventsProperties & import('node-red').EditorNodeProperties>('chirpstack-events', {
@@ -7,6 +9,7 @@ RED.nodes.registerType<EventsProperties & import('node-red').EditorNodePropertie
   color: '#C7D8C6',
   defaults: {
     name: { value: '' },
+    database: { value: '', type: 'gateway-database', required: false },
   },
   inputs: 1,
   outputs: 2,

@@ -12,6 +12,7 @@ export function administrationOf(service: DatabaseService, logger: Logger): Admi
     connections: () => [...service.connections.values()],
     health: () => service.health.current(),
     freshness: () => service.freshness?.().values ?? { fresh: 0, stale: 0, dead: 0 },
+    ownMeanings: service.ownMeanings,
     opcua: () => service.opcua,
     administrators: () => service.administrators,
     users: service.users,

@@ -9,13 +9,15 @@ import type {
   UserDirectory,
 } from '../../lib/admin';
 import type { ChirpstackConnection, MqttWatch } from '../../lib/chirpstack';
-import type { AgeCounts } from '../../lib/model';
+import type { AgeCounts, OwnMeanings } from '../../lib/model';
 import type { GatewayStore, StoreSettings } from '../../lib/store';
 
 /** The gateway's memory: the store, and the last known state of everything that works on it. */
 export interface DatabaseService {
   readonly store: GatewayStore;
   readonly settings: StoreSettings;
+  /** What the user says of metrics, in the table of the node. */
+  readonly ownMeanings: OwnMeanings;
   /** Where exports and backups go. */
   readonly folders: OutputFolders;
   /** Settled when the store has loaded what it knew; never rejects. */

@@ -1,4 +1,5 @@
 import type { Node, NodeAPI, NodeDef } from 'node-red';
+import { display } from '../../lib/model';
 import { administrationOf, userOf } from '../common/administration';
 import { reportMissing } from '../common/configuration';
 import { onInput } from '../common/input';
@@ -16,7 +17,13 @@ const init = (RED: NodeAPI): void => {
     const logger = redLogger(RED, this, 'dashboard');
     const databaseNode = RED.nodes.getNode(properties.database);
     if (!isDatabaseNode(databaseNode) || databaseNode.service === undefined) {
-      reportMissing(RED, this, logger, 'database', 'Choose a gateway-database and correct what its log says.');
+      const cure = 'Choose a gateway-database and correct what its log says.';
+      reportMissing(RED, this, logger, 'database', cure);
+      // Whoever waits for an answer, such as an HTTP request, must not wait for ever.
+      const errors = [
+        { field: 'database', value: display(properties.database), rule: 'it names a node that works', cure },
+      ];
+      onInput(this, (message, send) => send({ ...message, payload: { ok: false, errors, revision: 0 } }));
       return;
     }
     const administration = administrationOf(databaseNode.service, logger);

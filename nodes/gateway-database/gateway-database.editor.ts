@@ -8,6 +8,19 @@ type StorageRuleProperties = {
   deadband: string;
 };
 
+type MeaningRuleProperties = {
+  /** DevEUI or `*` */
+  device: string;
+  /** metric key or `*` */
+  metric: string;
+  /** UNECE code, symbol or name; `-` = none */
+  unit: string;
+  low: string;
+  high: string;
+  /** `closed|open` or `1=standby|4=running` */
+  states: string;
+};
+
 interface DatabaseProperties {
   name: string;
   backend: string;
@@ -16,6 +29,8 @@ interface DatabaseProperties {
   maximumSizeMegabytes: string;
   /** A text is `${NAME}` or JSON. */
   rules: StorageRuleProperties[] | string;
+  /** A text is `${NAME}` or JSON. */
+  meanings: MeaningRuleProperties[] | string;
   eventDays: string;
   auditDays: string;
   commandDays: string;
@@ -27,6 +42,14 @@ const STORAGE_RULES = [
   { field: 'deadband', width: '22%', least: 0, most: 1e300 },
 ];
 
+const LARGEST = 1.797e308;
+const MEANING_RULES = [
+  { field: 'unit', width: '12%' },
+  { field: 'low', width: '10%', least: -LARGEST, most: LARGEST },
+  { field: 'high', width: '10%', least: -LARGEST, most: LARGEST },
+  { field: 'states', width: '20%' },
+];
+
 RED.nodes.registerType<DatabaseProperties & import('node-red').EditorNodeProperties>('gateway-database', {
   category: 'config',
   defaults: {
@@ -36,6 +59,7 @@ RED.nodes.registerType<DatabaseProperties & import('node-red').EditorNodePropert
     retentionDays: { value: '7', validate: numberRule(0, LONGEST_DAYS) },
     maximumSizeMegabytes: { value: '', validate: limitRule(10, 1_000_000_000) },
     rules: { value: [], validate: rowsRule(STORAGE_RULES) },
+    meanings: { value: [], validate: rowsRule(MEANING_RULES) },
     eventDays: { value: '30', validate: numberRule(0, LONGEST_DAYS) },
     auditDays: { value: '365', validate: numberRule(0, LONGEST_DAYS) },
     commandDays: { value: '90', validate: numberRule(0, LONGEST_DAYS) },
@@ -56,9 +80,12 @@ RED.nodes.registerType<DatabaseProperties & import('node-red').EditorNodePropert
     showFile();
     const text = (key: string): string => this._(`gateway-database.rule.${key}`);
     fillRuleList($('#node-config-input-rules-container'), STORAGE_RULES, text, this.rules);
+    fillRuleList($('#node-config-input-meanings-container'), MEANING_RULES, text, this.meanings ?? []);
   },
   oneditsave() {
     const fields = ['device', 'metric', 'retentionDays', 'deadband'] as const;
     this.rules = readRuleList($('#node-config-input-rules-container'), fields, this.rules);
+    const words = ['device', 'metric', 'unit', 'low', 'high', 'states'] as const;
+    this.meanings = readRuleList($('#node-config-input-meanings-container'), words, this.meanings ?? []);
   },
 });

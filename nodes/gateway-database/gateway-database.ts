@@ -1,7 +1,14 @@
 import { isAbsolute, join, resolve } from 'node:path';
 import type { NodeAPI, NodeDef } from 'node-red';
 import { HealthMonitor, processProbe, UserDirectory } from '../../lib/admin';
-import { checkNodeVersion, errorText, systemClock } from '../../lib/model';
+import {
+  checkNodeVersion,
+  errorText,
+  FaultCollector,
+  ownMeanings,
+  parseMeaningRules,
+  systemClock,
+} from '../../lib/model';
 import { GatewayStore, parseStoreSettings } from '../../lib/store';
 import { configure } from '../common/configuration';
 import { onClose } from '../common/lifecycle';
@@ -15,6 +22,8 @@ interface Properties extends NodeDef {
   retentionDays: string;
   /** Retention and dead-band of devices and metrics. */
   rules: unknown;
+  /** Units, ranges and states of devices and metrics. */
+  meanings: unknown;
   maximumSizeMegabytes: string;
   eventDays: string;
   auditDays: string;
@@ -26,12 +35,19 @@ const init = (RED: NodeAPI): void => {
     RED.nodes.createNode(this, properties);
     const logger = redLogger(RED, this, 'store');
     const userFolder = resolve(RED.settings.userDir ?? process.cwd());
-    const settings = configure(RED, this, logger, () => {
+    const configured = configure(RED, this, logger, () => {
       checkNodeVersion(process.versions.node);
       const file = properties.file?.trim() || 'lorua.db';
-      return parseStoreSettings({ ...properties, file: isAbsolute(file) ? file : join(userFolder, file) });
+      const collector = new FaultCollector();
+      const meanings = parseMeaningRules(collector, 'meanings', properties.meanings);
+      const settings = collector.attempt(() =>
+        parseStoreSettings({ ...properties, file: isAbsolute(file) ? file : join(userFolder, file) }),
+      );
+      collector.throwIfAny();
+      return settings && { settings, meanings };
     });
-    if (settings === undefined) return;
+    if (configured === undefined) return;
+    const { settings, meanings } = configured;
     const store = GatewayStore.create(settings, { clock: systemClock, logger });
     const opened = store.open().catch((error: unknown) => {
       logger.error({ operation: 'store', event: 'failed', reason: 'internal', message: errorText(error) });
@@ -39,6 +55,7 @@ const init = (RED: NodeAPI): void => {
     const service: DatabaseService = {
       store,
       settings,
+      ownMeanings: ownMeanings(meanings),
       folders: { exports: join(userFolder, 'exports'), backups: join(userFolder, 'backups') },
       opened,
       connections: new Map(),

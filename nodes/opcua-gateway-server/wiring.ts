@@ -58,7 +58,7 @@ export function wire(service: DatabaseService, server: GatewayServer, logger: Lo
   };
 }
 
-function modelSource({ store }: DatabaseService): ModelSource {
+function modelSource({ store, ownMeanings }: DatabaseService): ModelSource {
   return {
     inventory: () => store.inventory.merged(),
     onInventory: (listener) => store.inventory.onChange(() => listener()),
@@ -66,6 +66,8 @@ function modelSource({ store }: DatabaseService): ModelSource {
     metrics: () => store.metrics.all(),
     onMetrics: (listener) => store.metrics.onChange(listener),
     value: (devEui, key) => store.values.get(devEui, key),
+    // Another table comes with another source: a deploy makes both anew.
+    meanings: { of: ownMeanings, onChange: () => () => undefined },
     history: {
       readHistory: (request, encoding, signal) => store.readEncodedHistory(request, encoding, signal),
     },

@@ -5,6 +5,8 @@ import { type BootedGateway, basicAuthorization, bootGateway, PASSWORD } from '.
 import { eventually } from '../support/eventually';
 import { TestClient } from '../support/opcua-client';
 
+const TOKEN = 'a-token-of-the-scraper';
+
 describe('GET /metrics', () => {
   let gateway: BootedGateway;
   before(async () => {
@@ -14,6 +16,7 @@ describe('GET /metrics', () => {
         SIMULATOR_PERIOD_SECONDS: '5',
         OPCUA_TRUST_ALL_CLIENTS: 'true',
         GATEWAY_READ_ONLY: 'true',
+        METRICS_TOKEN: TOKEN,
       },
     });
   });
@@ -34,6 +37,15 @@ describe('GET /metrics', () => {
     assert.match(bare.headers.get('www-authenticate') ?? '', /^Basic /);
     assert.doesNotMatch(await bare.text(), /lorua_/);
     assert.equal((await scrape('scraper', 'wrong')).status, 401);
+  });
+
+  it('is for whoever has the token, which opens nothing else', async () => {
+    const ask = (path: string, token: string): Promise<Response> =>
+      fetch(`${gateway.web}${path}`, { headers: { authorization: `Bearer ${token}` }, redirect: 'manual' });
+    assert.equal((await ask('/metrics', TOKEN)).status, 200);
+    assert.equal((await ask('/metrics', `${TOKEN}x`)).status, 401);
+    for (const path of ['/', '/dashboard', '/metrics/']) assert.equal((await ask(path, TOKEN)).status, 401, path);
+    assert.notEqual((await ask('/editor/flows', TOKEN)).status, 200);
   });
 
   it('tells a scraper with the login how the gateway is', async () => {

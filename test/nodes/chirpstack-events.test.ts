@@ -4,8 +4,22 @@ import { after, afterEach, before, describe, test } from 'node:test';
 import { Aedes } from 'aedes';
 import { decodeEvent } from '../../lib/chirpstack';
 import { deviceEventMessage, readingMessage } from '../../lib/messages';
+import type { GatewayHealth } from '../../lib/model';
+import type { GatewayDatabaseNode } from '../../nodes/common/services';
 import { eventually } from '../support/eventually';
-import { collect, coreNode, errorOf, type FlowMessage, give, startFlow, stopFlow } from '../support/flow';
+import {
+  collect,
+  coreNode,
+  deploy,
+  errorOf,
+  type FlowMessage,
+  type FlowNode,
+  give,
+  node,
+  startFlow,
+  statuses,
+  stopFlow,
+} from '../support/flow';
 import { recordedLines } from '../support/paths';
 
 interface RecordedMessage {
@@ -153,5 +167,67 @@ describe('chirpstack-events behind a real broker', () => {
     await eventually(() => readings.length + others.length >= wanted.length, 'all events through the broker', 20_000);
     assert.deepEqual(readings.map(plain), JSON.parse(JSON.stringify(wantedReadings)));
     assert.deepEqual(others.map(plain), JSON.parse(JSON.stringify(wantedEvents)));
+  });
+
+  test('tells the health of the gateway whether MQTT is connected, with what a status node hears', async () => {
+    const flow = (inUse: boolean): FlowNode[] => [
+      { id: 'database', type: 'gateway-database', backend: 'memory' },
+      {
+        id: 'broker',
+        type: 'mqtt-broker',
+        broker: '127.0.0.1',
+        port,
+        protocolVersion: '4',
+        keepalive: '60',
+        autoConnect: inUse,
+      },
+      {
+        id: 'in',
+        type: 'mqtt in',
+        topic: 'application/+/device/+/event/+',
+        qos: '0',
+        datatype: 'auto-detect',
+        broker: 'broker',
+        inputs: 0,
+        wires: [['events']],
+      },
+      { id: 'state', type: 'status', scope: ['in'], wires: [['events']] },
+      { id: 'events', type: 'chirpstack-events', name: 'Plant', database: 'database', wires: [['readings'], []] },
+      { id: 'readings', type: 'helper', wires: [] },
+    ];
+    const coreNodes = [coreNode('network/10-mqtt.js'), coreNode('common/25-status.js')];
+    await startFlow(flow(false), { coreNodes });
+    const health = (): GatewayHealth =>
+      (node('database') as GatewayDatabaseNode).service?.health.current() ?? assert.fail('no health');
+    const mqtt = () => health().mqtt[0];
+    assert.deepEqual(health().mqtt, [], 'a broker that is not contacted is not missed');
+    assert.equal(health().serviceLevel, 255);
+
+    await deploy(flow(true), 'full');
+    await eventually(() => mqtt()?.state === 'connected', 'MQTT to be connected', 20_000);
+    assert.deepEqual([mqtt()?.id, mqtt()?.name, mqtt()?.lastEvent], ['events', 'Plant', undefined]);
+    const readings = collect('readings');
+    const up = recorded.find((message) => message.topic.endsWith('/up'));
+    assert.ok(up);
+    broker.publish(
+      { cmd: 'publish', topic: up.topic, payload: JSON.stringify(up.payload), qos: 0, retain: false, dup: false },
+      () => undefined,
+    );
+    await eventually(() => readings.length === 1, 'a reading');
+    assert.ok(mqtt()?.lastEvent !== undefined);
+
+    // What was known of MQTT outlives a deploy of the node that decodes the events.
+    await deploy(
+      flow(true).map((item) => (item.id === 'events' ? { ...item, name: 'Renamed' } : item)),
+      'nodes',
+    );
+    assert.deepEqual([mqtt()?.name, mqtt()?.state], ['Renamed', 'connected']);
+
+    for (const socket of sockets) socket.destroy();
+    await eventually(() => mqtt()?.state === 'disconnected', 'MQTT to be lost');
+    assert.deepEqual(health().serviceLevelReasons, ['mqtt-lost']);
+    await eventually(() => statuses('events').at(-1)?.fill === 'red', 'the node to show it');
+    await deploy([{ id: 'database', type: 'gateway-database', backend: 'memory' }], 'nodes');
+    assert.deepEqual(health().mqtt, []);
   });
 });

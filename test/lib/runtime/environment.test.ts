@@ -46,6 +46,7 @@ describe('environment', () => {
         trustAllClients: false,
       },
       http: { port: 1880, host: '127.0.0.1' },
+      metricsToken: undefined,
       dataFolder: resolve('/default/data'),
       administrator: { user: undefined, password: undefined },
       readOnly: false,
@@ -92,6 +93,7 @@ describe('environment', () => {
       OPCUA_TRUST_ALL_CLIENTS: 'TRUE',
       HTTP_PORT: '18800',
       HTTP_HOST: '0.0.0.0',
+      METRICS_TOKEN: ' 0123456789abcdef ',
       GATEWAY_DATA: folder,
       GATEWAY_USER: 'Jörg',
       GATEWAY_PASSWORD: 'long enough',
@@ -123,6 +125,7 @@ describe('environment', () => {
         trustAllClients: true,
       },
       http: { port: 18800, host: '0.0.0.0' },
+      metricsToken: '0123456789abcdef',
       dataFolder: folder,
       administrator: { user: 'Jörg', password: 'long enough' },
       readOnly: true,
@@ -185,7 +188,12 @@ describe('environment', () => {
   });
 
   it('shows no secret', () => {
-    const faults = faultsOf({ CHIRPSTACK_API_TOKEN: 'top secret', GATEWAY_PASSWORD: 'geheim' });
+    const faults = faultsOf({
+      CHIRPSTACK_API_TOKEN: 'top secret',
+      GATEWAY_PASSWORD: 'geheim',
+      METRICS_TOKEN: 'secret',
+    });
+    assert.equal(faults.METRICS_TOKEN?.value, '(hidden)');
     assert.equal(faults.CHIRPSTACK_API_TOKEN?.value, '(hidden)');
     assert.equal(faults.GATEWAY_PASSWORD?.value, '(hidden)');
   });
@@ -204,6 +212,8 @@ describe('environment', () => {
       },
       'CHIRPSTACK_MQTT_USER',
     ],
+    ['a token for the metrics that is short', { METRICS_TOKEN: 'short' }, 'METRICS_TOKEN'],
+    ['a token for the metrics with blanks', { METRICS_TOKEN: 'a b c d e f g h i j' }, 'METRICS_TOKEN'],
     ['the user name as the password', { GATEWAY_USER: 'operator1', GATEWAY_PASSWORD: 'operator1' }, 'GATEWAY_PASSWORD'],
     ['the web port for OPC UA', { OPCUA_PORT: '1880' }, 'OPCUA_PORT'],
     ['the OPC UA port for the web', { HTTP_PORT: '4840' }, 'HTTP_PORT'],
