@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { fromRecord } from '../../../lib/commands';
 import { ManualClock } from '../../support/manual-clock';
-import { ack, crash, DEVICE, reading, restart, sent, statesOf, txack, world } from './support';
+import { ack, crash, DEVICE, logged, reading, restart, sent, statesOf, txack, world } from './support';
 
 describe('what is in doubt', () => {
   test('a lost reply is found in the queue, not sent again', async () => {
@@ -114,6 +114,30 @@ describe('what is in doubt', () => {
     await it.clock.advance(60_000);
     assert.equal(it.state(id), 'Uncertain');
     assert.match(it.command(id).reason, /does not show the device any more/);
+  });
+
+  test('a deadline that passes while ChirpStack has it is told, once; ChirpStack then discards it', async () => {
+    const it = await world();
+    const { id } = await it.submit('plain');
+    await it.clock.advance(3_601_000);
+    assert.equal(it.state(id), 'Enqueued');
+    assert.match(it.command(id).reason, /deadline has passed/);
+    const changes = it.statuses.length;
+    await it.clock.advance(3_600_000);
+    assert.equal(it.statuses.length, changes);
+    it.queue.receive(logged('EXPIRED', { queue_item_id: 'item-1' }, it.clock.now()));
+    assert.equal(it.state(id), 'Expired');
+  });
+
+  test('a queue that was said to be emptied but was not takes nothing back', async () => {
+    const it = await world();
+    const { id } = await it.submit('plain');
+    it.downlinks.flushFault = 'unclear';
+    const flushed = await it.queue.flush(DEVICE, 'bob');
+    assert.deepEqual([flushed.done, flushed.cancelled], [false, []]);
+    assert.equal(it.command(id).flushedBy, 'bob');
+    await it.clock.advance(1_000);
+    assert.deepEqual([it.state(id), it.command(id).flushedBy], ['Enqueued', undefined]);
   });
 
   test('an uplink or a join makes it look sooner', async () => {
