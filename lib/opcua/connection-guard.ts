@@ -19,6 +19,8 @@ export interface ConnectionLimits {
   readonly maxConnections: number;
   /** 0 = no limit */
   readonly perAddressPerMinute: number;
+  /** Bytes; two such messages may be unfinished, of all connections together. */
+  readonly maxMessageSize: number;
 }
 
 export type RefusalReason = 'too-fast' | 'too-many' | 'silent' | 'too-large';
@@ -39,6 +41,9 @@ const SWEEP = 5_000;
 const QUIET = 60_000;
 /** Largest message before a session is activated, bytes: room for a chain of certificates. */
 export const LARGEST_FIRST_MESSAGE = 131_072;
+/** ms in which a connection may send so many bytes; then it has to wait. No client that behaves sends as much. */
+const WINDOW = 50;
+const BYTES_PER_WINDOW = 262_144;
 /** Sockets that the system may hand over beyond the limit, until this guard has looked at them. */
 const ACCEPTED_AHEAD = 64;
 /** Floods told apart; more than that are one. */
@@ -53,6 +58,8 @@ interface Connection {
   readonly since: number;
   lastRequest: number;
   channel: GuardedChannel | undefined;
+  /** Bytes of the message that is coming in. */
+  unfinished: number;
 }
 
 interface Flood {
@@ -87,6 +94,8 @@ export class ConnectionGuard {
   readonly #byPeer = new Map<string, Connection>();
   readonly #floods = new Map<string, Flood>();
   readonly #timer: Timer;
+  /** Bytes of messages that are coming in, of all connections. */
+  #unfinished = 0;
 
   constructor({ clock, limits, onRefused }: ConnectionGuardOptions) {
     this.#clock = clock;
@@ -157,29 +166,54 @@ export class ConnectionGuard {
   }
 
   #add(socket: Socket, address: string, now: number): void {
-    const connection: Connection = { socket, address, since: now, lastRequest: now, channel: undefined };
+    const connection: Connection = { socket, address, since: now, lastRequest: now, channel: undefined, unfinished: 0 };
     const peer = `${socket.remoteAddress ?? ''} ${socket.remotePort ?? 0}`;
     this.#connections.add(connection);
     this.#byPeer.set(peer, connection);
     socket.on('close', () => {
-      this.#connections.delete(connection);
+      this.#forget(connection);
       if (this.#byPeer.get(peer) === connection) this.#byPeer.delete(peer);
     });
     // Whoever speaks first may have gone already.
     socket.on('error', () => undefined);
+    this.#measure(connection);
+  }
+
+  #measure(connection: Connection): void {
+    const { socket } = connection;
     const meter = new MessageMeter();
-    const measure = (data: Buffer): void => {
-      if (meter.feed(data) <= LARGEST_FIRST_MESSAGE) return;
-      if (hasSession(connection.channel)) {
-        socket.off('data', measure);
-        return;
+    let windowEnd = 0;
+    let sent = 0;
+    socket.on('data', (data: Buffer) => {
+      if (!this.#connections.has(connection)) return;
+      const largest = meter.feed(data);
+      this.#unfinished += meter.unfinished - connection.unfinished;
+      connection.unfinished = meter.unfinished;
+      if (largest > LARGEST_FIRST_MESSAGE && !hasSession(connection.channel)) this.#endLarge(connection);
+      else if (this.#unfinished > 2 * this.#limits.maxMessageSize) this.#endLargest();
+      const now = this.#clock.monotonic();
+      if (now >= windowEnd) {
+        windowEnd = now + WINDOW;
+        sent = 0;
       }
-      this.#refuse(address, 'too-large');
-      socket.end(errorChunk(MESSAGE_TOO_LARGE, 'the first messages must be small'));
-      socket.destroySoon();
-      this.#forget(connection);
-    };
-    socket.on('data', measure);
+      sent += data.length;
+      if (sent <= BYTES_PER_WINDOW || socket.isPaused()) return;
+      socket.pause();
+      this.#clock.after(windowEnd - now, () => socket.resume());
+    });
+  }
+
+  /** One that sends more than it may, or the one that has sent most of what nobody can read yet. */
+  #endLarge(connection: Connection): void {
+    this.#refuse(connection.address, 'too-large');
+    connection.socket.end(errorChunk(MESSAGE_TOO_LARGE, 'the server takes no message as large now'));
+    connection.socket.destroySoon();
+    this.#forget(connection);
+  }
+
+  #endLargest(): void {
+    const [largest] = [...this.#connections].sort((a, b) => b.unfinished - a.unfinished);
+    if (largest !== undefined) this.#endLarge(largest);
   }
 
   /**
@@ -214,7 +248,9 @@ export class ConnectionGuard {
 
   /** It counts no more, though the system may need a moment to close it. */
   #forget(connection: Connection): void {
-    this.#connections.delete(connection);
+    if (!this.#connections.delete(connection)) return;
+    this.#unfinished -= connection.unfinished;
+    connection.unfinished = 0;
   }
 
   #sweep(): void {

@@ -10,14 +10,23 @@ import type {
   ServerSession,
   UserIdentityToken,
 } from 'node-opcua';
+import type { Clock } from '../model';
 import { isMalformed } from './decoder-guard';
 import type { Library } from './library';
 import type { SessionPlaces } from './session-places';
+import { inTurns } from './turns';
+
+/**
+ * Monitored items of all clients on one node: each costs the others time when it goes. Fifty clients with ten
+ * subscriptions each are far below.
+ */
+const MAX_ITEMS_PER_NODE = 1_000;
 
 export interface ServerGuards {
   /** Undefined until the server has sessions at all. */
   places: SessionPlaces<ServerSession> | undefined;
   readonly isAdministrator: (token: UserIdentityToken) => boolean;
+  readonly clock: Clock;
   /** A service failed in a way that is a fault of ours. */
   readonly onFailure: (service: string, error: unknown) => void;
 }
@@ -26,6 +35,8 @@ type ServerClass = new (options?: OPCUAServerOptions) => OPCUAServer;
 
 export function guardedServerClass(library: Library, guards: ServerGuards): ServerClass {
   const { ServiceFault, StatusCodes, ReadRequest } = library;
+  // As a plain number, which is what a request carries.
+  const eventNotifier: number = library.AttributeIds.EventNotifier;
   type StatusCode = (typeof StatusCodes)['Good'];
 
   function fault(channel: ServerSecureChannelLayer, message: Message, serviceResult: StatusCode): void {
@@ -96,6 +107,61 @@ export function guardedServerClass(library: Library, guards: ServerGuards): Serv
     ): Promise<void> {
       if (guards.places?.mayCreate() === false) return fault(channel, message, StatusCodes.BadTooManySessions);
       await super._on_CreateSessionRequest(message, channel);
+    }
+
+    /** A session may have unfinished Browses; those that it has left give way to new ones (Part 4 §7.9). */
+    protected override _on_BrowseRequest(message: Message, channel: ServerSecureChannelLayer): void {
+      const { session } = message;
+      if (session instanceof library.ServerSession) {
+        const { continuationPointManager: points } = session;
+        if (points.hasReachedMaximum(this.engine.serverCapabilities.maxBrowseContinuationPoints)) points.clear();
+      }
+      super._on_BrowseRequest(message, channel);
+    }
+
+    /** As the library does it, in turns with other requests. */
+    protected override _on_CreateMonitoredItemsRequest(message: Message, channel: ServerSecureChannelLayer): void {
+      const { CreateMonitoredItemsRequest, CreateMonitoredItemsResponse, MonitoredItemCreateResult } = library;
+      const { request } = message;
+      const { addressSpace, serverCapabilities } = this.engine;
+      if (!(request instanceof CreateMonitoredItemsRequest) || addressSpace === null) return;
+      const { timestampsToReturn, subscriptionId } = request;
+      const items = request.itemsToCreate ?? [];
+      const refused = (statusCode: StatusCode) => new MonitoredItemCreateResult({ statusCode });
+      // Answers whatever happens, and never rejects.
+      void this._apply_on_Subscription(
+        CreateMonitoredItemsResponse,
+        message,
+        channel,
+        async (session, subscription, sendResponse, sendError) => {
+          if (timestampsToReturn === library.TimestampsToReturn.Invalid)
+            return sendError(StatusCodes.BadTimestampsToReturnInvalid);
+          if (items.length === 0) return sendError(StatusCodes.BadNothingToDo);
+          if (items.length > serverCapabilities.operationLimits.maxMonitoredItemsPerCall)
+            return sendError(StatusCodes.BadTooManyOperations);
+          const results = await inTurns(guards.clock, items, (part) =>
+            part.map((item) => {
+              // Either may have ended meanwhile.
+              if (session.status !== 'active' || session.getSubscription(subscriptionId) !== subscription)
+                return refused(StatusCodes.BadSubscriptionIdInvalid);
+              // Part 4 §7.22.3: events without a filter have no fields.
+              if (
+                item.itemToMonitor.attributeId === eventNotifier &&
+                !(item.requestedParameters.filter instanceof library.EventFilter)
+              )
+                return refused(StatusCodes.BadEventFilterInvalid);
+              const node = addressSpace.findNode(item.itemToMonitor.nodeId);
+              if (node !== null && node.listenerCount('dispose') >= MAX_ITEMS_PER_NODE)
+                return refused(StatusCodes.BadTooManyMonitoredItems);
+              const made = subscription.preCreateMonitoredItem(addressSpace, timestampsToReturn, item);
+              if (made.monitoredItem) subscription.postCreateMonitoredItem(made.monitoredItem, item, made.createResult);
+              return made.createResult;
+            }),
+          );
+          if (session.status !== 'active') return sendError(StatusCodes.BadSessionClosed);
+          sendResponse(new CreateMonitoredItemsResponse({ results }));
+        },
+      );
     }
 
     protected override isUserAuthorized(

@@ -12,6 +12,11 @@ export class MessageMeter {
   #missing = 0;
   #message = 0;
 
+  /** Bytes of the message that is unfinished, as far as its chunks announce. */
+  get unfinished(): number {
+    return this.#message;
+  }
+
   /** @returns bytes of the largest message so far of those that this data belongs to, as their chunks announce them */
   feed(data: Buffer): number {
     let largest = this.#message;

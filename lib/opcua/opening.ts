@@ -68,6 +68,7 @@ export async function openServer(opening: Opening): Promise<Running> {
   const guards: ServerGuards = {
     places: undefined,
     isAdministrator: (token) => accounts.find(identities.nameOf(token))?.roles.includes('SecurityAdmin') === true,
+    clock,
     onFailure: (service, error) => tellFailure(logger, repeated, service, error),
   };
   const server = createServer(library, options, identities, onRefused, guards);

@@ -7,6 +7,7 @@ import { guardDecoder } from './decoder-guard';
 import { guardEngine } from './engine-guard';
 import type { ServerGuards } from './guarded-server';
 import type { Library } from './library';
+import { guardMonitoredItems } from './monitored-item-guard';
 import type { RepeatedEntries } from './repeated';
 import { SessionPlaces } from './session-places';
 import type { ServerSettings } from './settings';
@@ -54,7 +55,8 @@ const REASONS: Readonly<Record<RefusalReason, { text: string; reason: LogReason;
 export function protect(options: ProtectionOptions): Protection {
   const { library, server, settings, guards, clock } = options;
   guardDecoder(library);
-  guardEngine(library, server.engine);
+  guardMonitoredItems(library);
+  guardEngine(library, server.engine, clock);
   const places = new SessionPlaces<ServerSession>({
     clock,
     maxSessions: settings.maxSessions,
@@ -70,6 +72,7 @@ export function protect(options: ProtectionOptions): Protection {
     limits: {
       maxConnections: settings.maxConnectionsPerEndpoint,
       perAddressPerMinute: settings.connectionsPerAddressPerMinute,
+      maxMessageSize: settings.maxMessageSize,
     },
     onRefused: (address, reason, count) => tell(options, address, reason, count),
   });

@@ -100,7 +100,8 @@ export function serverOptions(
       operationLimits: {
         maxNodesPerRead: limits,
         maxNodesPerWrite: limits,
-        maxNodesPerBrowse: limits,
+        // Each has many references.
+        maxNodesPerBrowse: Math.min(limits, 1_000),
         maxNodesPerRegisterNodes: limits,
         maxNodesPerTranslateBrowsePathsToNodeIds: limits,
         maxNodesPerMethodCall: limits,

@@ -43,6 +43,8 @@ export class RawClient {
   #bodies: Buffer[] = [];
   readonly #answers: Answer[] = [];
   readonly #waiting: (() => void)[] = [];
+  /** Ways to log in, by type. */
+  readonly #policies = new Map<opcua.UserTokenType, string>();
   #sequence = 0;
   #request = 0;
   #channel = 0;
@@ -80,7 +82,8 @@ export class RawClient {
   static async login(port: number, hello: Partial<Hello> = {}): Promise<RawClient> {
     const client = await RawClient.open(port, hello);
     await client.createSession();
-    await client.activateSession();
+    const answer = await client.activateSession();
+    if (nameOf(answer) !== 'Good') throw new Error(`no login: ${nameOf(answer)}`);
     return client;
   }
 
@@ -132,6 +135,9 @@ export class RawClient {
     if (answer.kind !== 'response' || answer.name !== 'CreateSessionResponse')
       throw new Error(`no session: ${nameOf(answer)}`);
     const response = answer.response as opcua.CreateSessionResponse;
+    for (const { securityMode, userIdentityTokens } of response.serverEndpoints ?? [])
+      if (securityMode === opcua.MessageSecurityMode.None)
+        for (const { tokenType, policyId } of userIdentityTokens ?? []) this.#policies.set(tokenType, policyId ?? '');
     this.authenticationToken = response.authenticationToken;
     return response;
   }
@@ -140,7 +146,24 @@ export class RawClient {
     return this.ask(
       new opcua.ActivateSessionRequest({
         requestHeader: { authenticationToken: this.authenticationToken },
-        userIdentityToken: new opcua.AnonymousIdentityToken({ policyId: 'anonymous' }),
+        userIdentityToken: new opcua.AnonymousIdentityToken({
+          policyId: this.#policies.get(opcua.UserTokenType.Anonymous) ?? '',
+        }),
+        localeIds: [],
+      }),
+    );
+  }
+
+  /** Logs in with a password as it is: whether it arrives encrypted matters nothing to one that is wrong. */
+  guess(userName: string, password: string): Promise<Answer> {
+    return this.ask(
+      new opcua.ActivateSessionRequest({
+        userIdentityToken: new opcua.UserNameIdentityToken({
+          policyId: this.#policies.get(opcua.UserTokenType.UserName) ?? '',
+          userName,
+          password: Buffer.from(password),
+          encryptionAlgorithm: '',
+        }),
         localeIds: [],
       }),
     );

@@ -152,6 +152,34 @@ test('senseless dead-bands are refused', async () => {
   client.close();
 });
 
+test('events are watched with a filter only, and a filter that is taken away harms nobody', async () => {
+  const client = await RawClient.login(server.port);
+  const subscriptionId = await subscribe(client);
+  const source = opcua.resolveNodeId('i=2253');
+  const statusOf = async (filter: opcua.MonitoringParameters['filter']): Promise<string> =>
+    (await made(client, watch(subscriptionId, source, 12, { filter }))).statusCode.name;
+  assert.equal(await statusOf(null), 'BadEventFilterInvalid');
+  assert.notEqual(await statusOf(new opcua.DataChangeFilter()), 'Good');
+  const item = await made(
+    client,
+    watch(subscriptionId, source, 12, { filter: opcua.constructEventFilter(['Message']) }),
+  );
+  assert.equal(item.statusCode.name, 'Good');
+  for (const filter of [null, new opcua.DataChangeFilter()])
+    await client.ask(
+      new opcua.ModifyMonitoredItemsRequest({
+        subscriptionId,
+        timestampsToReturn: opcua.TimestampsToReturn.Both,
+        itemsToModify: [{ monitoredItemId: item.monitoredItemId, requestedParameters: { queueSize: 1, filter } }],
+      }),
+    );
+  // Raises events, where clients are audited.
+  const other = await RawClient.login(server.port);
+  await isWell(other);
+  other.close();
+  client.close();
+});
+
 test('numbers of subscriptions are revised', async () => {
   const client = await RawClient.login(server.port);
   for (const interval of INTERVALS)

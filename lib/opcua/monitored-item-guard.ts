@@ -1,0 +1,36 @@
+/**
+ * Keeps what one client has asked for from harming the others. node-opcua 2.186 lets a client watch events without an
+ * EventFilter, and throws at the next event, into whatever raised it: a log-in, a command, a new device. All monitored
+ * items of a node are told one after the other, so that the rest would hear nothing. Reaches into the prototype of the
+ * library, once per process.
+ */
+import type { Library } from './library';
+
+type Method = (...args: unknown[]) => unknown;
+
+const guarded = new WeakSet<object>();
+
+/** What monitored items do when something happens to their node. */
+const METHODS = ['_on_opcua_event', '_on_value_changed', '_on_semantic_changed'];
+
+export function guardMonitoredItems({ MonitoredItem }: Library): void {
+  const { prototype } = MonitoredItem;
+  if (guarded.has(prototype)) return;
+  guarded.add(prototype);
+  for (const name of METHODS) {
+    const method: unknown = Reflect.get(prototype, name);
+    if (typeof method !== 'function') throw new TypeError('this version of node-opcua notifies in another way');
+    Object.defineProperty(prototype, name, {
+      value(this: object, ...args: unknown[]): unknown {
+        try {
+          return Reflect.apply(method as Method, this, args);
+        } catch {
+          // Its client gets no notification, which is what it asked for.
+          return undefined;
+        }
+      },
+      configurable: true,
+      writable: true,
+    });
+  }
+}
