@@ -1,9 +1,10 @@
 /** The library's certificate store, with rules that it lacks: uses of certificates, and revocation lists as they are now. */
 import { X509Certificate } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { StatusCode } from 'node-opcua';
 import { isForUse, mayIssue } from './certificate-rules';
-import type { CertificateStore } from './certificate-summary';
+import { type CertificateStore, thumbprintOfDer } from './certificate-summary';
 import { readDer } from './der';
 import type { Library } from './library';
 import { RevocationLists } from './revocation';
@@ -23,6 +24,8 @@ interface Options {
   readonly acceptAll: boolean;
 }
 
+/** As the library names files. */
+const NAMED_BY_THUMBPRINT = /\[[0-9a-f]{40}\]/i;
 /** Authorities above a certificate, at most. */
 const LONGEST_CHAIN = 5;
 
@@ -54,7 +57,10 @@ export function createCertificateManager(library: Library, { folder, store, acce
       // Also of one that names no authority to the library, and one that is trusted by itself.
       if ((await this.revocationLists.check(certificate, undefined)) === 'revoked')
         return 'BadCertificateRevoked' as Status;
-      return acceptAll ? ('Good' as Status) : await this.#checkIssuers(chain);
+      if (acceptAll) return 'Good' as Status;
+      // To the library, a trusted authority counts for more than the word of whoever rejected the certificate.
+      if (await this.#isRejected(certificate)) return 'BadCertificateUntrusted' as Status;
+      return await this.#checkIssuers(chain);
     }
 
     override async isCertificateRevoked(...[given, known]: Parameters<IsRevoked>): Promise<Status> {
@@ -87,6 +93,18 @@ export function createCertificateManager(library: Library, { folder, store, acce
         current = issuer;
       }
       return 'Good' as Status;
+    }
+
+    async #isRejected(certificate: Buffer): Promise<boolean> {
+      const thumbprint = thumbprintOfDer(certificate);
+      for (const name of await readdir(this.rejectedFolder).catch((): string[] => [])) {
+        if (name.toLowerCase().includes(thumbprint)) return true;
+        // The library names files by their thumbprints, people do as they like.
+        if (NAMED_BY_THUMBPRINT.test(name)) continue;
+        const content = await readFile(join(this.rejectedFolder, name)).catch(() => undefined);
+        if (content !== undefined && thumbprintOfDer(content) === thumbprint) return true;
+      }
+      return false;
     }
 
     /** A certificate that has issued itself is its own issuer. */

@@ -100,10 +100,14 @@ before(async () => {
       'BadCertificateRevocationUnknown',
     ],
   };
+  const refused = await plant.issue(key, { name: 'refused', ...APPLICATION });
+  const refusedByHand = await plant.issue(key, { name: 'refused by hand', ...APPLICATION });
   applications = {
     ...trusted,
     untrusted: [await selfSigned(key, { name: 'untrusted', ...APPLICATION }), 'BadCertificateUntrusted'],
     'of a trusted authority': [await plant.issue(key, { name: 'issued', ...APPLICATION }), 'Good'],
+    'of a trusted authority, but rejected': [refused, 'BadCertificateUntrusted'],
+    'of a trusted authority, but rejected by hand': [refusedByHand, 'BadCertificateUntrusted'],
     'of an authority that nobody knows': [
       await (await Authority.create(await makeKey(), { name: 'Foreign CA' })).issue(key, {
         name: 'foreign',
@@ -123,6 +127,9 @@ before(async () => {
   for (const [name, [der]] of Object.entries(trusted)) put(PKI, 'server', 'trusted/certs', `${name}.der`, der);
   put(PKI, 'server', 'trusted/certs', 'plant.pem', plant.certificate);
   put(PKI, 'server', 'trusted/certs', 'may-not-sign.pem', mayNotSign.certificate);
+  const thumbprint = new X509Certificate(refused).fingerprint.replaceAll(':', '').toLowerCase();
+  put(PKI, 'server', 'rejected', `refused[${thumbprint}].pem`, refused);
+  put(PKI, 'server', 'rejected', 'by hand.der', refusedByHand);
   put(PKI, 'server', 'issuers/certs', 'listless.pem', listless.certificate);
   put(PKI, 'server', 'issuers/crl', 'plant.pem', await plant.revocationList([revoked, oldRevoked]));
   put(PKI, 'server', 'trusted/crl', 'pretender.pem', await pretender.revocationList([]));

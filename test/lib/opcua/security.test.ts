@@ -171,6 +171,24 @@ test('whoever may look at values may look at their history', async () => {
   }
 });
 
+test('a SecurityAdmin sees which role may do what', async () => {
+  const root = await as('root');
+  const names = await root.session.readNamespaceArray();
+  for (const uri of ['urn:lorua:model', 'urn:lorua:gateway']) {
+    const node = `ns=${names.indexOf(uri)};s=NamespaceMetadata/DefaultRolePermissions`;
+    const { statusCode, value } = await root.read(node);
+    assert.equal(statusCode.name, 'Good', uri);
+    assert.ok(Array.isArray(value.value) && value.value.length > 0, uri);
+  }
+  const { statusCode, value } = await root.read('i=3707', AttributeIds.RolePermissions);
+  assert.equal(statusCode.name, 'Good');
+  assert.equal(Array.isArray(value.value) && value.value.length, 2);
+  const ann = await as('ann');
+  assert.notEqual((await ann.read('i=3707', AttributeIds.RolePermissions)).statusCode.name, 'Good');
+  await ann.close();
+  await root.close();
+});
+
 test('only a SecurityAdmin changes what the standard lets administrators change', async () => {
   const off = { dataType: DataType.Boolean, value: false };
   for (const name of ['ann', 'otto', 'emma', undefined]) {
