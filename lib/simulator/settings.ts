@@ -53,28 +53,28 @@ function parseNumber(faults: FaultCollector, field: string, value: unknown, rang
 /** The settings as a person gives them: texts, the period in seconds, anything left out. @throws InvalidInputError */
 export function parseSimulatorSettings(input: SimulatorInput): SimulatorSettings & { readonly port: number } {
   const faults = new FaultCollector();
-  const devices = parseNumber(faults, 'Devices', input.devices, {
+  const devices = parseNumber(faults, 'devices', input.devices, {
     low: 1,
     high: MAX_DEVICES,
     fallback: 30,
     isWhole: true,
     rule: `it is a whole number from 1 to ${MAX_DEVICES}`,
   });
-  const seconds = parseNumber(faults, 'Period', input.period, {
+  const seconds = parseNumber(faults, 'period', input.period, {
     low: MIN_PERIOD / 1_000,
     high: MAX_PERIOD / 1_000,
     fallback: 10,
     isWhole: false,
     rule: `it is a number of seconds from ${MIN_PERIOD / 1_000} to ${MAX_PERIOD / 1_000}`,
   });
-  const port = parseNumber(faults, 'Port', input.port, {
+  const port = parseNumber(faults, 'port', input.port, {
     low: 0,
     high: 65_535,
     fallback: DEFAULT_PORT,
     isWhole: true,
     rule: 'it is a port number from 0 (any free one) to 65535',
   });
-  const seed = parseNumber(faults, 'Seed', input.seed, {
+  const seed = parseNumber(faults, 'seed', input.seed, {
     low: 0,
     high: 2 ** 32 - 1,
     fallback: 1,

@@ -16,8 +16,8 @@ RED.nodes.registerType<PollerProperties & import('node-red').EditorNodePropertie
     connection: { value: '', type: 'chirpstack-connection', required: true },
     database: { value: '', type: 'gateway-database', required: true },
     pollInterval: { value: '60', validate: numberRule(0, 86400) },
-    streamEvents: { value: true },
-    pollMetrics: { value: false },
+    streamEvents: { value: true, validate: switchRule() },
+    pollMetrics: { value: false, validate: switchRule() },
     maximumStreams: { value: '1000', validate: numberRule(1, 10000) },
   },
   inputs: 1,
@@ -37,5 +37,9 @@ RED.nodes.registerType<PollerProperties & import('node-red').EditorNodePropertie
   },
   labelStyle() {
     return this.name ? 'node_label_italic' : '';
+  },
+  oneditprepare() {
+    showSwitch($('#node-input-streamEvents'), this.streamEvents, true);
+    showSwitch($('#node-input-pollMetrics'), this.pollMetrics, false);
   },
 });

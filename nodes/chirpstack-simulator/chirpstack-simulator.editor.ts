@@ -12,7 +12,7 @@ RED.nodes.registerType<SimulatorProperties & import('node-red').EditorNodeProper
   color: '#C7D8C6',
   defaults: {
     name: { value: '' },
-    enabled: { value: true },
+    enabled: { value: true, validate: switchRule() },
     devices: { value: '30', validate: numberRule(1, 5000) },
     period: { value: '10', validate: numberRule(0.1, 86400) },
     port: { value: '8090', validate: numberRule(0, 65535) },
@@ -32,5 +32,8 @@ RED.nodes.registerType<SimulatorProperties & import('node-red').EditorNodeProper
   },
   labelStyle() {
     return this.name ? 'node_label_italic' : '';
+  },
+  oneditprepare() {
+    showSwitch($('#node-input-enabled'), this.enabled, true);
   },
 });

@@ -23,7 +23,7 @@ const init = (RED: NodeAPI): void => {
     const logger = redLogger(RED, this, 'simulator');
     const parsed = configure(RED, this, logger, () => {
       const faults = new FaultCollector();
-      const enabled = faults.attempt(() => parseSwitch(properties.enabled, 'Enabled', true));
+      const enabled = faults.attempt(() => parseSwitch(properties.enabled, 'enabled', true));
       const settings = faults.attempt(() => parseSimulatorSettings(properties));
       faults.throwIfAny();
       return { enabled, settings };

@@ -10,7 +10,7 @@ RED.nodes.registerType<StoreProperties & import('node-red').EditorNodeProperties
   defaults: {
     name: { value: '' },
     database: { value: '', type: 'gateway-database', required: true },
-    sendRestored: { value: true },
+    sendRestored: { value: true, validate: switchRule() },
   },
   inputs: 1,
   outputs: 2,
@@ -29,5 +29,8 @@ RED.nodes.registerType<StoreProperties & import('node-red').EditorNodeProperties
   },
   labelStyle() {
     return this.name ? 'node_label_italic' : '';
+  },
+  oneditprepare() {
+    showSwitch($('#node-input-sendRestored'), this.sendRestored, true);
   },
 });

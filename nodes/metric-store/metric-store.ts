@@ -31,9 +31,7 @@ const init = (RED: NodeAPI): void => {
     RED.nodes.createNode(this, properties);
     const logger = redLogger(RED, this, 'store');
     const databaseNode = RED.nodes.getNode(properties.database);
-    const sendRestored = configure(RED, this, logger, () =>
-      parseSwitch(properties.sendRestored, 'Send restored values', true),
-    );
+    const sendRestored = configure(RED, this, logger, () => parseSwitch(properties.sendRestored, 'sendRestored', true));
     if (sendRestored === undefined) return;
     if (!isDatabaseNode(databaseNode) || databaseNode.service === undefined) {
       reportMissing(RED, this, logger, 'database', 'Choose a gateway-database and correct what its log says.');

@@ -195,7 +195,7 @@ const WRONG: readonly WrongCase[] = [
     what: 'a switch that is none',
     node: { ...STORE, sendRestored: 'perhaps' },
     others: [DATABASE],
-    errors: [/^Send restored values is "perhaps": it is true or false/],
+    errors: [/^sendRestored is "perhaps": it is true or false/],
   },
   { what: 'no database', node: { ...STORE, database: '' }, errors: [/^database is not set/] },
   {
@@ -259,7 +259,7 @@ const WRONG: readonly WrongCase[] = [
   {
     what: 'a switch and numbers that are none',
     node: { ...SIMULATOR, enabled: 'yes', devices: '0', period: 'x', port: '-1', seed: '1.5' },
-    errors: [/^Enabled is "yes"/, /^Devices is "0"/, /^Period is "x"/, /^Port is "-1"/, /^Seed is "1\.5"/],
+    errors: [/^enabled is "yes"/, /^devices is "0"/, /^period is "x"/, /^port is "-1"/, /^seed is "1\.5"/],
   },
   { what: 'no database', node: { ...ADMIN, database: '' }, others: [ANSWERS], errors: [/^database is not set/] },
 ];

@@ -374,7 +374,7 @@ describe('settings', () => {
       () => parseSimulatorSettings({ devices: 0, period: 'fast', seed: -1, port: 70_000 }),
       (error) =>
         error instanceof InvalidInputError &&
-        error.faults.map(({ field }) => field).join() === 'Devices,Period,Port,Seed',
+        error.faults.map(({ field }) => field).join() === 'devices,period,port,seed',
     );
     assert.throws(() => parseSimulatorSettings({ devices: 1.5 }), InvalidInputError);
   });
