@@ -129,6 +129,38 @@ test('trust that is taken back by hand ends sessions too', async () => {
   await until(() => users().length === 0);
 });
 
+test('where everybody is let in, it is without a trace, and not for what is wrong or revoked', async () => {
+  const pkiFolder = join(folder, 'bench-pki');
+  const bench = await startServer(folder, {
+    pkiFolder,
+    trustAllClients: true,
+    users: [{ name: 'ann', password: PASSWORD }],
+  });
+  try {
+    const revoked = await authority.issue(key, { name: 'revoked', ...APPLICATION });
+    put(pkiFolder, 'server', 'issuers/crl', 'plant.crl', await authority.revocationList([revoked]));
+    const attempt = async (certificate: Buffer): Promise<boolean> => {
+      const client = await clients.make(DOOR, key, [certificate]);
+      connected.push(client);
+      const status = await outcome(async () => {
+        await client.connect(urlOf(bench));
+        await client.createSession(LOGIN);
+      });
+      return status === 'Good';
+    };
+    assert.ok(await attempt(await selfSigned(key, { name: 'anybody', ...APPLICATION })));
+    assert.ok(await attempt(await authority.issue(key, { name: 'issued', ...APPLICATION })));
+    assert.ok(!(await attempt(await selfSigned(key, { name: 'wrong', ...APPLICATION, usages: ['digitalSignature'] }))));
+    assert.ok(!(await attempt(revoked)));
+    assert.deepEqual(
+      (await bench.certificates?.list())?.map(({ state }) => state),
+      ['own'],
+    );
+  } finally {
+    await bench.stop();
+  }
+});
+
 test('lists of sub-authorities and of none', async () => {
   const lists = new RevocationLists([join(folder, 'nowhere')]);
   const issued = await authority.issue(key, { name: 'alone', ...APPLICATION });
