@@ -29,6 +29,12 @@ describe('the health of the gateway', () => {
   };
   const read = async (path: string): Promise<unknown> =>
     (await client.read(await client.gatewayNode(`gateway/${path}`))).value.value;
+  /** Below the object of the connection, whose node id has the id of its node in the flow. */
+  const readConnection = async (path: string): Promise<unknown> => {
+    const { web, user, password } = world.gateway;
+    const answer = await fetch(`${web}/metrics`, { headers: basicAuthorization(user, password) });
+    return read(`connection/${/^lorua_chirpstack_up\{.*,id="([^"]+)"/m.exec(await answer.text())?.[1] ?? ''}/${path}`);
+  };
   const level = async (): Promise<unknown> => (await client.read(SERVICE_LEVEL)).value.value;
 
   test('is good while ChirpStack answers and all streams are open', async () => {
@@ -45,11 +51,8 @@ describe('the health of the gateway', () => {
     await world.simulator.stop();
     await eventually(async () => (await level()) === 1, 'the service level of no data');
     assert.deepEqual(Array.from((await read('serviceLevelReasons')) as Iterable<unknown>), ['no-connection']);
-    await eventually(
-      async () => Number(await read('connection/ChirpStack/errors/network')) > 0,
-      'errors of the network',
-    );
-    await eventually(async () => Number(await read('connection/ChirpStack/recentErrorCount')) > 0, 'recent errors');
+    await eventually(async () => Number(await readConnection('errors/network')) > 0, 'errors of the network');
+    await eventually(async () => Number(await readConnection('recentErrorCount')) > 0, 'recent errors');
     await eventually(async () => (await read('devices/fresh')) === 0, 'no device that is fresh');
     const value = await scrape();
     assert.equal(value('lorua_service_level'), 1);

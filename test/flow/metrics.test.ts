@@ -85,8 +85,9 @@ describe('GET /metrics', () => {
       assert.equal(await read('devices/total'), 3);
       assert.equal(await read('serviceLevel'), 255);
       assert.equal((await client.read('i=2267')).value.value, 255);
-      assert.equal(await read('connection/ChirpStack/errors/network'), 0);
       const text = await (await scrape()).text();
+      const id = /^lorua_chirpstack_up\{connection="ChirpStack",id="([^"]+)"/m.exec(text)?.[1] ?? assert.fail(text);
+      assert.equal(await read(`connection/${id}/errors/network`), 0);
       assert.equal(metric(text, 'lorua_devices_by_age{age="fresh"}'), 3);
       assert.equal(metric(text, 'lorua_opcua_sessions'), 1);
     } finally {
