@@ -41,7 +41,7 @@ export class Administration {
     this.#acts = acts;
     this.#useCases = new Map([
       ...stateTopics(deps),
-      ...historyTopics(deps, signal),
+      ...historyTopics(deps, acts, signal),
       ...fileTopics(deps, acts, signal),
       ...clientTopics(opcua, acts),
       ...userTopics(users, administrators, acts),

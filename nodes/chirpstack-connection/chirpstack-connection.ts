@@ -25,7 +25,7 @@ function readCertificate(file: string): string | undefined {
   } catch (error) {
     throw new InvalidInputError([
       {
-        field: 'CA file',
+        field: 'caFile',
         value: display(file),
         rule: `it must be a readable file (${errorText(error)})`,
         cure: 'Give the path of the PEM file with the certificate authority of the ChirpStack server, or leave it empty.',
@@ -48,7 +48,7 @@ const init = (RED: NodeAPI): void => {
           caCertificate: readCertificate(properties.caFile ?? ''),
           callTimeout: properties.callTimeout,
         },
-        { caCertificate: 'CA file' },
+        { caCertificate: 'caFile' },
       ),
     );
     if (settings === undefined) return;

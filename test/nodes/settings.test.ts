@@ -155,7 +155,7 @@ const WRONG: readonly WrongCase[] = [
   {
     what: 'a CA file that is not there',
     node: { ...CONNECTION, url: 'https://chirpstack', caFile: join(folder, 'missing.pem') },
-    errors: [/^CA file is .*missing\.pem": it must be a readable file/],
+    errors: [/^caFile is .*missing\.pem": it must be a readable file/],
   },
   {
     what: 'a CA file that holds no certificate',

@@ -242,6 +242,7 @@ describe('users', () => {
 
 describe('who may', () => {
   const RESTRICTED: readonly [topic: string, payload: unknown][] = [
+    ['audit.list', {}],
     ['users.list', {}],
     ['users.save', { name: 'x', roles: ['Observer'] }],
     ['users.remove', { name: 'x' }],
