@@ -5,12 +5,13 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { transform } from 'esbuild';
 
-const RULES = 'nodes/common/rules.editor.ts';
+/** What forms have in common. */
+const COMMON = ['nodes/common/rules.editor.ts', 'nodes/common/endpoints.editor.ts'];
 
 /** @param {string} folder folder of the node's sources @param {string} base name of the node type */
 export async function buildNodeHtml(folder, base) {
   const form = readFileSync(join(folder, `${base}.html`), 'utf8');
-  const source = [RULES, join(folder, `${base}.editor.ts`)].map((file) => readFileSync(file, 'utf8')).join('\n');
+  const source = [...COMMON, join(folder, `${base}.editor.ts`)].map((file) => readFileSync(file, 'utf8')).join('\n');
   const { code } = await transform(source, { loader: 'ts', target: 'es2022', format: 'iife', treeShaking: true });
   return `<script type="text/javascript">\n${code}</script>\n\n${form}`;
 }
