@@ -138,6 +138,10 @@ export const methods = {
   thumbprintText(thumbprint) {
     return (thumbprint.toUpperCase().match(/.{1,4}/g) || []).join(' ');
   },
+  /** IPv4 as people write it, also where it came in by an IPv6 socket. */
+  addressText(address) {
+    return address.replace(/^::ffff:(?=\d+\.)/i, '');
+  },
   /** The common name of a distinguished name, or all of it. */
   commonName(subject) {
     const found = /(?:^|, )CN=([^,]+)/.exec(subject || '');

@@ -53,6 +53,15 @@ describe('administering by the dashboard', () => {
   const connect = (user = gateway.user, password = gateway.password): Promise<TestClient> =>
     TestClient.connect({ url: gateway.endpointUrl, user, password, pkiFolder });
 
+  /** A program that is logged in, and a page in whose name it asks. */
+  async function asProgram(): Promise<[socket: DashboardSocket, node: string]> {
+    const { page } = await open('users');
+    const label = await page.$eval('[data-testid=form]', (form) => form.getAttribute('aria-labelledby') ?? '');
+    await page.close();
+    const socket = await DashboardSocket.open(gateway.web, basicAuthorization(gateway.user, gateway.password));
+    return [socket, label.replace('-form', '')];
+  }
+
   const text = (page: Page, selector: string): Promise<string> =>
     page.$eval(selector, (element) => (element as HTMLElement).innerText.replace(/\s+/g, ' ').trim());
 
@@ -77,6 +86,15 @@ describe('administering by the dashboard', () => {
     const thumbprint = await page.$eval(card, (element) => element.getAttribute('data-thumbprint') ?? '');
     assert.match(thumbprint, /^[0-9a-f]{40}$/);
     assert.match(await text(page, card), /Lorua test client/);
+    // When, from where and why comes from the audit journal.
+    await page.waitForFunction(
+      (selector) =>
+        /Last refused.*127\.0\.0\.1.*not trusted yet/s.test(
+          (document.querySelector(selector) as HTMLElement | null)?.innerText ?? '',
+        ),
+      {},
+      card,
+    );
     await keepPicture(page, 'clients-refused');
 
     await click(page, `${card} [data-act="certificates.trust"]`);
@@ -249,6 +267,10 @@ describe('administering by the dashboard', () => {
 
   it('has it all in the audit journal, by the name of who did it', async () => {
     const { page, troubles } = await open('audit');
+    const [socket, node] = await asProgram();
+    for (let index = 0; index < 30; index++)
+      await socket.emit('widget-send', node, { topic: 'users.remove', payload: { name: `ghost ${index}` } });
+    await socket.close();
     const types = (): Promise<string[]> =>
       page.$$eval('tr[data-sequence]', (rows) => rows.map((row) => row.getAttribute('data-type') ?? ''));
     await page.select('[data-testid=kind]', 'users');
@@ -262,7 +284,14 @@ describe('administering by the dashboard', () => {
     assert.ok(!(await page.content()).includes(SECRET));
     await page.select('[data-testid=kind]', 'certificates');
     await page.waitForSelector('tr[data-type="certificates.trust"]');
+    await page.select('[data-testid=kind]', 'sessions');
+    await page.waitForSelector('tr[data-type="opcua.session-activated"]');
+    assert.match(await text(page, 'tr[data-type="opcua.session-activated"]'), /Logged in .*Lorua test client/);
     await page.select('[data-testid=kind]', 'all');
+    await click(page, '[data-testid=older]:not(:disabled)');
+    await page.waitForFunction(() => /Page 2/.test(document.querySelector('.lorua-pages')?.textContent ?? ''));
+    await click(page, '[data-testid=newest]');
+    await page.waitForFunction(() => /Page 1/.test(document.querySelector('.lorua-pages')?.textContent ?? ''));
     await fill(page, '[data-testid=user]', 'nobody of this name');
     await page.waitForSelector('.lorua-empty');
     await page.focus('[data-testid=user]');
@@ -286,12 +315,7 @@ describe('administering by the dashboard', () => {
   });
 
   it('does nothing for who is not logged in, nor for a page of another site', async () => {
-    const { page } = await open('users');
-    const wire = await Wire.tap(page);
-    await show(page, 'users');
-    await eventually(() => wire.sent.some((frame) => frame.includes('widget-send')), 'a question');
-    const node = /"widget-send","([0-9a-f]+)"/.exec(wire.sent.join('\n'))?.[1];
-    assert.ok(node);
+    const [socket, node] = await asProgram();
     const intruder = {
       topic: 'users.save',
       payload: { name: 'intruder', password: SECRET, roles: ['SecurityAdmin'] },
@@ -301,7 +325,6 @@ describe('administering by the dashboard', () => {
     for (const headers of [{}, basicAuthorization('admin', 'wrong'), { ...own, origin: 'https://evil.example' }])
       for (const event of ['widget-send', 'widget-action', 'widget-change', 'widget-load'])
         assert.doesNotMatch(await DashboardSocket.knock(gateway.web, headers, event, node, intruder), /msg-input/);
-    const socket = await DashboardSocket.open(gateway.web, own);
     await socket.emit('widget-send', node, { topic: 'users.list', payload: {} });
     const [, answer] = await socket.next(`msg-input:${node}`);
     const { payload } = answer as { payload: { ok: boolean; result: { rows: { name: string }[] } } };
@@ -310,20 +333,14 @@ describe('administering by the dashboard', () => {
       ['admin'],
     );
     await socket.close();
-    await page.close();
   });
 
   it('replays nothing: who opens a page sees no message of somebody else', async () => {
-    const { page } = await open('users');
-    const node = await page.$eval('dialog[data-testid=form]', (dialog) =>
-      (dialog.getAttribute('aria-labelledby') ?? '').replace('-form', ''),
-    );
-    const socket = await DashboardSocket.open(gateway.web, basicAuthorization(gateway.user, gateway.password));
+    const [socket, node] = await asProgram();
     await socket.emit('widget-load', node);
     const [, stored] = await socket.next(`widget-load:${node}`);
     assert.equal(stored, null);
     await socket.close();
-    await page.close();
   });
 });
 
@@ -360,6 +377,32 @@ describe('the pages of the dashboard', () => {
     },
   };
 
+  it('show how the gateway is doing in figures with units', async () => {
+    const browser = await launchBrowser();
+    try {
+      const { page } = await newPage(browser, { username: gateway.user, password: gateway.password });
+      await page.goto(`${gateway.web}/dashboard/health`);
+      await page.waitForSelector('.lorua-verdict.lorua-ok', { timeout: 60_000 });
+      const tile = async (name: string): Promise<string> =>
+        (await page.$eval(`[data-tile^="${name}"]`, (element) => (element as HTMLElement).innerText)).replace(
+          /\s+/g,
+          ' ',
+        );
+      assert.match(await tile('connection/'), /● connected In this state since .*ago .*Errors of the last hour none/);
+      assert.match(await tile('devices'), /Devices 30 Devices fresh \d+/);
+      assert.match(await tile('gateways'), /Online \d+ Offline \d+ Never seen \d+/);
+      assert.match(await tile('store'), /● healthy .*Size of the data [\d.]+ MB/);
+      assert.match(await tile('clients'), /Sessions 0 .*Certificate of the server until .* days left/);
+      assert.match(await tile('program'), /Memory in use [\d.]+ MB .*Event-loop delay, median [\d.]+ ms/);
+      assert.match(
+        await page.$eval('.lorua-verdict', (element) => element.textContent ?? ''),
+        /service level 2\d\d of 255/,
+      );
+    } finally {
+      await browser.close();
+    }
+  });
+
   for (const [language, headings] of Object.entries(HEADINGS))
     it(`speak ${language}, can be read by day and by night, and fit a phone and a control room`, async () => {
       const browser = await launchBrowser({ languages: language });
@@ -378,6 +421,11 @@ describe('the pages of the dashboard', () => {
           );
           assert.equal(await page.$eval('.lorua', (section) => section.getAttribute('lang')), language);
           assert.deepEqual(await namelessControls(page), [], name);
+          for (const width of [1920, 320]) {
+            await page.setViewport({ width, height: 900 });
+            assert.ok((await overflowOf(page)) <= 0, `${name} at ${width} px`);
+            await keepPicture(page, `${name}-${language}-${width}`);
+          }
           for (const scheme of ['light', 'dark']) {
             await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: scheme }]);
             // Colours change with a transition.
@@ -387,11 +435,6 @@ describe('the pages of the dashboard', () => {
             assert.deepEqual(await faintTexts(page), [], `${name}, ${scheme}`);
           }
           await page.emulateMediaFeatures([]);
-          for (const width of [1920, 320]) {
-            await page.setViewport({ width, height: 900 });
-            assert.ok((await overflowOf(page)) <= 0, `${name} at ${width} px`);
-            await keepPicture(page, `${name}-${language}-${width}`);
-          }
         }
         assert.deepEqual(troubles, []);
       } finally {
