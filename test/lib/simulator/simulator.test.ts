@@ -361,6 +361,30 @@ describe('downlinks of a fleet', () => {
 });
 
 describe('a person', () => {
+  test('gateways fall silent, are heard again, get another name and go', async (context) => {
+    const { simulator, clock, clients, tenant } = await running(context);
+    const listSchema = z.object({ resultList: z.array(z.object({ name: z.string(), state: z.number() })) });
+    const list = async () =>
+      listSchema
+        .parse((await clients.call('gw.list', { limit: 9, tenantId: simulator.tenantId, orderBy: 1 }, tenant)).reply)
+        .resultList.map(({ name, state }) => [name, state]);
+    const [roof, , , spare] = simulator.gateways();
+    assert.ok(roof && spare);
+    simulator.silenceGateway(roof.gatewayId);
+    await clock.advance(90_000);
+    assert.deepEqual((await list())[0], ['Gateway Silo Roof', 2]);
+    simulator.wakeGateway(roof.gatewayId.toUpperCase());
+    assert.deepEqual((await list())[0], ['Gateway Silo Roof', 1]);
+    simulator.renameGateway(roof.gatewayId, 'Roof');
+    simulator.deleteGateway(spare.gatewayId);
+    assert.deepEqual(await list(), [
+      ['Roof', 1],
+      ['Gateway Gatehouse', 1],
+      ['Gateway Mill 2', 2],
+    ]);
+    assert.throws(() => simulator.silenceGateway(spare.gatewayId), /no such gateway/);
+  });
+
   test('adds, renames, disables and deletes devices, and everybody sees it', async (context) => {
     const { simulator, clock, clients, tenant, uplinks } = await running(context);
     const devEui = simulator.addDevice({
