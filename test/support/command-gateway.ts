@@ -79,6 +79,8 @@ async function run(): Promise<void> {
     }
     submit(told).catch((error: unknown) => process.send?.({ kind: 'refused', id: told.id, reason: String(error) }));
   });
+  // Without its test it has nothing to do.
+  process.on('disconnect', () => process.exit());
   process.send?.({ kind: 'ready' });
 }
 
