@@ -120,8 +120,9 @@ export class MeasurementNodes {
       const value = coerceValue(current.value, live.type as MetricDataType);
       const now = this.#factory.now();
       if (value !== undefined) {
-        live.set(value, current.quality, new Date(current.time), now);
-        if (current.statusTime > current.time) live.setStatus(current.quality, new Date(current.statusTime), now);
+        live.set(value, current.quality, this.#factory.date(current.time), now);
+        if (current.statusTime > current.time)
+          live.setStatus(current.quality, this.#factory.date(current.statusTime), now);
       }
     }
   }
@@ -223,7 +224,7 @@ export class MeasurementNodes {
     this.#factory.setMeaning(live, this.#propertyId(key), meaning);
     if (this.#outOfService) live.setOutOfService(true, this.#factory.now());
     this.#metrics.set(key, live);
-    this.#tell(key, live);
+    this.#options.onMetric(key, name, type);
     return live;
   }
 }

@@ -47,6 +47,8 @@ export class DeviceNodes {
   #name: string;
   #profile: DeviceProfile | undefined;
   #outOfService = false;
+  /** Whether it was judged to be well when it was last looked at. */
+  #isNormal = false;
 
   /** @param profile of which the device is made as an instance, so that its type need not change at once */
   constructor(
@@ -174,7 +176,8 @@ export class DeviceNodes {
   /** See {@link MeasurementNodes.define}. */
   define(definition: MetricDefinition, current: CurrentValue | undefined, keepsHistory: boolean): void {
     this.#measurements.define(definition, current, keepsHistory);
-    if (current !== undefined) this.#judge();
+    // One more good value changes nothing for a device that is well: there may be hundreds at a start.
+    if (current !== undefined && !(current.quality === 'Good' && this.#isNormal)) this.#judge();
   }
 
   /** See {@link MeasurementNodes.accept}. */
@@ -215,6 +218,7 @@ export class DeviceNodes {
       batteryLevel: reported?.externalPower === true ? undefined : reported?.batteryLevel,
       margin: reported?.margin,
     });
+    this.#isNormal = health?.state === 'NORMAL';
     const now = this.#factory.now();
     this.#health.setOutOfService(isRemoved, now);
     if (health === undefined) {

@@ -62,6 +62,10 @@ export class NodeFactory {
   readonly clock: Clock;
   readonly #historizing: Historizing;
   readonly #semantics: MetricSemantics;
+  /** Texts of the model, which come again with every device. */
+  readonly #modelTexts = new Map<string, LocalizedText>();
+  #now = new Date(0);
+  #date = new Date(0);
 
   /** Adds namespaces and types to the standard ones. */
   static async open(library: Library, addressSpace: AddressSpace, clock: Clock): Promise<NodeFactory> {
@@ -87,7 +91,15 @@ export class NodeFactory {
   }
 
   now(): Date {
-    return new Date(this.clock.now());
+    const now = this.clock.now();
+    if (this.#now.getTime() !== now) this.#now = new Date(now);
+    return this.#now;
+  }
+
+  /** One object for values of the same instant: they come many at a time, and each keeps its own otherwise. */
+  date(instant: number): Date {
+    if (this.#date.getTime() !== instant) this.#date = new Date(instant);
+    return this.#date;
   }
 
   text(text: string): LocalizedText {
@@ -136,8 +148,8 @@ export class NodeFactory {
     const variable = this.namespaces.gateway.addVariable({
       nodeId: `s=${id}`,
       browseName: { name, namespaceIndex: this.#nameIndex(specification) },
-      displayName: this.text(name),
-      description: this.text(description),
+      displayName: this.#modelText(name),
+      description: this.#modelText(description),
       componentOf: parent,
       typeDefinition: this.#typeDefinition(specification),
       ...this.attributes(type),
@@ -176,8 +188,9 @@ export class NodeFactory {
     const variable = this.namespaces.gateway.addVariable({
       nodeId: `s=${id}`,
       browseName: { name: key, namespaceIndex: this.namespaces.gateway.index },
-      displayName: this.text(name),
-      description: this.text(name === key ? key : `${name} (${key})`),
+      // As plain texts, which the library makes into objects when somebody asks for them.
+      displayName: name,
+      description: name === key ? key : `${name} (${key})`,
       componentOf: parent,
       typeDefinition: typeDefinitionOf(meaning, type),
       ...this.attributes(type),
@@ -261,6 +274,13 @@ export class NodeFactory {
   #typeDefinition({ unit, states }: VariableSpecification): string {
     if (unit !== undefined) return 'AnalogUnitType';
     return states === undefined ? 'BaseDataVariableType' : 'MultiStateDiscreteType';
+  }
+
+  /** A text of the model: as many objects as there are texts, not nodes. */
+  #modelText(text: string): LocalizedText {
+    const known = this.#modelTexts.get(text) ?? this.text(text);
+    this.#modelTexts.set(text, known);
+    return known;
   }
 
   #nameIndex({ inDi = false }: VariableSpecification): number {

@@ -45,6 +45,8 @@ export class ValueWriter {
   readonly #library: Library;
   readonly #statusCodes: ReadonlyMap<Quality, DataValue['statusCode']>;
   readonly #diIndex: number;
+  /** One object for each type, whatever number of variables has it. */
+  readonly #dataTypeIds = new Map<ValueType | undefined, NodeId>();
 
   /** @param diIndex index of the namespace of the Devices standard */
   constructor(library: Library, diIndex: number) {
@@ -57,10 +59,9 @@ export class ValueWriter {
 
   /** NodeId of a data type; that of BaseDataType where it is not known. */
   dataTypeId(type: ValueType | undefined): NodeId {
-    if (type === undefined) return this.#library.resolveNodeId(`i=${this.#library.DataTypeIds.BaseDataType}`);
-    if (type === 'DeviceHealth')
-      return this.#library.resolveNodeId(`ns=${this.#diIndex};i=${DEVICE_HEALTH_ENUMERATION}`);
-    return this.#library.resolveNodeId(`i=${this.#builtIn(type)}`);
+    const known = this.#dataTypeIds.get(type) ?? this.#findDataTypeId(type);
+    this.#dataTypeIds.set(type, known);
+    return known;
   }
 
   /**
@@ -96,6 +97,13 @@ export class ValueWriter {
     const internals = variable as UAVariable & Internals;
     internals.dataType = this.dataTypeId(type);
     internals._basicDataType = undefined;
+  }
+
+  #findDataTypeId(type: ValueType | undefined): NodeId {
+    if (type === undefined) return this.#library.resolveNodeId(`i=${this.#library.DataTypeIds.BaseDataType}`);
+    if (type === 'DeviceHealth')
+      return this.#library.resolveNodeId(`ns=${this.#diIndex};i=${DEVICE_HEALTH_ENUMERATION}`);
+    return this.#library.resolveNodeId(`i=${this.#builtIn(type)}`);
   }
 
   #builtIn(type: ValueType): Variant['dataType'] {
