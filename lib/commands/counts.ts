@@ -1,13 +1,4 @@
-import type { Command } from '../model';
-
-/** How many commands are where, for health and monitoring; those that have ended are not counted. */
-export interface QueueCounts {
-  readonly queued: number;
-  readonly sending: number;
-  readonly enqueued: number;
-  /** Transmitted or acknowledged, something is still awaited. */
-  readonly awaiting: number;
-}
+import type { Command, QueueCounts } from '../model';
 
 export function countCommands(commands: readonly Command[]): QueueCounts {
   const counts = { queued: 0, sending: 0, enqueued: 0, awaiting: 0 };

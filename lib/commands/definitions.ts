@@ -99,6 +99,11 @@ export class CommandDefinitions {
     }
   }
 
+  /** All of all scopes. */
+  all(): readonly CommandDefinition[] {
+    return [...this.#byScope.values()].flatMap((named) => [...named.values()]);
+  }
+
   /** All commands of a device, its own before those of its profile; a name only once. */
   of(devEui: DevEui, profileId: DeviceProfileId | undefined): readonly CommandDefinition[] {
     const all = new Map(this.#byScope.get(devEui));

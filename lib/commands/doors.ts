@@ -30,6 +30,9 @@ export interface CommandStore {
   readRecords(query: {
     readonly kind: 'command';
     readonly open?: boolean;
+    readonly states?: readonly string[];
+    readonly devEui?: DevEui;
+    readonly order?: 'ascending' | 'descending';
     readonly limit: number;
     readonly after?: { readonly createdAt: number; readonly id: string };
   }): Promise<readonly { readonly id: string; readonly createdAt: number; readonly body: string }[]>;

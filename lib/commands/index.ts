@@ -12,7 +12,6 @@
  * 6. `cancel(id, user)`, `flush(devEui, user)` answer with what was really done. `close()` ends within 5 s.
  */
 
-export type { QueueCounts } from './counts';
 export { MAX_PAYLOAD_BYTES } from './definition-schema';
 export { CommandDefinitions, parseCommandDefinitions } from './definitions';
 export type {
@@ -29,10 +28,9 @@ export type {
 export { expectationOf } from './entry';
 export { advance, type CommandInput, isBeforeTransmission, isUnsent, rankOf } from './life-cycle';
 export { parseParameters } from './parameters';
+export { type CommandParts, commandDoors } from './parts';
 export { decodePayload, encodePayload } from './payload';
 export { COMMAND_PRESETS, type CommandPreset, presetFields } from './presets';
 export { CommandQueue, type CommandQueueDependencies } from './queue';
 export type { QueueItem } from './queue-picture';
 export { fromRecord, toRecord } from './records';
-export { CommandRefusedError, REFUSALS, type Refusal } from './refusal';
-export type { CancelResult, DeviceFlushResult } from './taking-back';

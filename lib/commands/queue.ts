@@ -8,22 +8,26 @@
  * monotonic clock, and ChirpStack gets them as the expiry of its queue item.
  */
 import {
+  type CancelResult,
   type Clock,
   type Command,
   type CommandRequest,
   type CommandStatus,
   type DevEui,
   type DeviceEvent,
+  type DeviceFlushResult,
   Emitter,
   endsWithin,
   errorText,
   type Logger,
+  type QueueCounts,
   type Random,
   type Reading,
+  refuseCommand,
   type Unsubscribe,
 } from '../model';
 import { auditEntry, sendEntry } from './audit';
-import { countCommands, type QueueCounts } from './counts';
+import { countCommands } from './counts';
 import type { CommandStore, DefinitionSource, DeviceLookup, Downlinks } from './doors';
 import { type Entry, expectationOf, newEntry, restoredEntry, wallTime } from './entry';
 import { makeId } from './ids';
@@ -32,11 +36,10 @@ import type { LaneHost } from './lane-host';
 import { isBeforeTransmission, isUnsent } from './life-cycle';
 import { logFault, logTransition } from './log-transition';
 import { newCommand } from './new-command';
-import { refuse } from './refusal';
 import { type JudgedRequest, RequestRates, Requests } from './requests';
 import { restoreCommands } from './restore';
 import { Slots } from './slots';
-import { type CancelResult, cancelResult, type DeviceFlushResult, flushResult } from './taking-back';
+import { cancelResult, flushResult } from './taking-back';
 import { CommandWriter } from './writer';
 
 /** Calls to ChirpStack at once: a connection has eight, and others want to know things too. */
@@ -145,14 +148,14 @@ export class CommandQueue {
    */
   async submit(request: CommandRequest): Promise<Command> {
     if (this.#state !== 'open')
-      refuse('not-ready', 'command', request.name, 'the command queue is not open', 'Try again in a moment.');
+      refuseCommand('not-ready', 'command', request.name, 'the command queue is not open', 'Try again in a moment.');
     const { id } = request;
     if (id === undefined) return this.#submit(request, makeId(this.#deps.clock, this.#deps.random));
     const storing = this.#storing.get(id);
     const known = storing === undefined ? this.command(id) : await storing;
     if (known !== undefined) {
       if (known.devEui === request.devEui && known.name === request.name) return known;
-      refuse('duplicate-id', 'id', id, 'it is the id of another command', 'Give each command an id of its own.');
+      refuseCommand('duplicate-id', 'id', id, 'it is the id of another command', 'Give each command an id of its own.');
     }
     const submitted = this.#submit(request, id);
     this.#storing.set(id, submitted);
@@ -297,7 +300,7 @@ export class CommandQueue {
   #judgeLoad(lane: Lane, { definition }: JudgedRequest, rate: string, now: number): void {
     const limit = this.#deps.maxPerDevice ?? DEFAULT_MAX_PER_DEVICE;
     if (lane.openCount >= limit)
-      refuse(
+      refuseCommand(
         'overflow',
         'command',
         definition.name,
@@ -308,7 +311,7 @@ export class CommandQueue {
       lane.reserved.includes(definition.name) ||
       lane.entries.some(({ command }) => command.name === definition.name && isBeforeTransmission(command));
     if (definition.coalescing === 'reject' && isPending)
-      refuse(
+      refuseCommand(
         'pending',
         'command',
         definition.name,
@@ -318,7 +321,7 @@ export class CommandQueue {
     if (definition.rateLimit === undefined) return;
     const delay = this.#rates.delay(rate, definition.rateLimit, now);
     if (delay > 0)
-      refuse(
+      refuseCommand(
         'rate-limited',
         'command',
         definition.name,

@@ -4,16 +4,17 @@ import {
   type CommandDefinition,
   type CommandDevice,
   type CommandPayload,
+  CommandRefusedError,
   type CommandRequest,
   InvalidInputError,
   type ParameterValues,
   type Random,
   type ResolvedExpectation,
+  refuseCommand,
 } from '../model';
 import type { DefinitionSource, DeviceLookup } from './doors';
 import { parseParameters } from './parameters';
 import { encodePayload } from './payload';
-import { CommandRefusedError, refuse } from './refusal';
 
 /** How long the token of a first request holds, ms. */
 const CONFIRMATION_TIME = 60_000;
@@ -51,10 +52,10 @@ export class Requests {
     const { devEui, name } = request;
     const device = this.#deps.devices(devEui);
     if (device === undefined)
-      refuse('unknown-device', 'devEui', devEui, 'ChirpStack knows no such device', 'Check the DevEUI.');
+      refuseCommand('unknown-device', 'devEui', devEui, 'ChirpStack knows no such device', 'Check the DevEUI.');
     const definition = this.#deps.definitions().find(devEui, device.profileId, name);
     if (definition === undefined)
-      refuse(
+      refuseCommand(
         'unknown-command',
         'name',
         name,
@@ -62,7 +63,7 @@ export class Requests {
         'Define it for the device or its profile.',
       );
     if (request.id !== undefined && !OWN_ID.test(request.id))
-      refuse(
+      refuseCommand(
         'bad-parameter',
         'id',
         request.id,
@@ -70,13 +71,19 @@ export class Requests {
         'Correct or omit it.',
       );
     if (device.isDisabled)
-      refuse('device-disabled', 'devEui', devEui, 'the device is disabled in ChirpStack', 'Enable it there.');
+      refuseCommand('device-disabled', 'devEui', devEui, 'the device is disabled in ChirpStack', 'Enable it there.');
     const role = definition.interlock?.role;
     if (role !== undefined && request.roles !== undefined && !request.roles.includes(role))
-      refuse('not-permitted', 'user', request.user, `the command takes the role ${role}`, 'Ask somebody who has it.');
+      refuseCommand(
+        'not-permitted',
+        'user',
+        request.user,
+        `the command takes the role ${role}`,
+        'Ask somebody who has it.',
+      );
     const { parameters, payload } = parametersOf(definition, request);
     if (payload.kind === 'object' && device.hasCodec === false)
-      refuse(
+      refuseCommand(
         'no-codec',
         'payload',
         payload.object,
@@ -93,7 +100,13 @@ export class Requests {
     if (expiresAt === undefined) return deadline;
     const left = expiresAt - this.#deps.clock.now();
     if (!(left > 0))
-      refuse('expired', 'expiresAt', expiresAt, 'it is an instant to come, ms UTC', 'Give a later one, or none.');
+      refuseCommand(
+        'expired',
+        'expiresAt',
+        expiresAt,
+        'it is an instant to come, ms UTC',
+        'Give a later one, or none.',
+      );
     return Math.min(deadline, Math.floor(left));
   }
 

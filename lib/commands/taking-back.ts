@@ -1,27 +1,6 @@
 /** What becomes of commands that somebody wants back, in words that promise nothing that cannot be kept. */
-import type { Command } from '../model';
+import type { CancelResult, Command, DeviceFlushResult } from '../model';
 import type { FlushResult, QueueResult } from './doors';
-
-export interface CancelResult {
-  /** Whether it was taken back: it will not reach the device. */
-  readonly done: boolean;
-  readonly command: Command | undefined;
-  /** For people. */
-  readonly text: string;
-}
-
-export interface DeviceFlushResult {
-  /** Whether ChirpStack emptied its queue of the device. */
-  readonly done: boolean;
-  /** Items that were in there shortly before, also those of others; `undefined` if that could not be asked. */
-  readonly items: number | undefined;
-  /** Commands that were taken back here, or out of ChirpStack's queue as far as is known. */
-  readonly cancelled: readonly string[];
-  /** Commands that have been sent or may have been sent. */
-  readonly beyond: readonly string[];
-  /** For people. */
-  readonly text: string;
-}
 
 export function cancelResult(command: Command): CancelResult {
   const answer = (done: boolean, text: string): CancelResult => ({ done, command, text });

@@ -1,5 +1,7 @@
 export * from './clock';
 export * from './command';
+export * from './command-doors';
+export * from './command-refusal';
 export * from './device-event';
 export * from './device-health';
 export * from './emitter';

@@ -232,6 +232,8 @@ export interface RecordQuery {
   /** Only records that have not ended. */
   readonly open?: boolean;
   readonly limit: number;
-  /** Records behind this one, of an earlier page. */
+  /** Of their creation; oldest first if absent. */
+  readonly order?: 'ascending' | 'descending';
+  /** Records behind this one in that order, of an earlier page. */
   readonly after?: { readonly createdAt: number; readonly id: string };
 }

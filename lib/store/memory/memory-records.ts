@@ -82,16 +82,17 @@ export class MemoryRecords {
     for (const entry of journal) this.#journals[entry.journal].enter(entry);
   }
 
-  readRecords({ kind, states, devEui, open, limit, after }: RecordQuery): StoredRecord[] {
+  readRecords({ kind, states, devEui, open, limit, order, after }: RecordQuery): StoredRecord[] {
+    const direction = order === 'descending' ? -1 : 1;
     return Array.from(this.#records[kind].values())
       .filter(
         (record) =>
           (states === undefined || states.includes(record.state)) &&
           (devEui === undefined || record.devEui === devEui) &&
           (open !== true || record.endedAt === undefined) &&
-          (after === undefined || byCreation(record, after) > 0),
+          (after === undefined || byCreation(record, after) * direction > 0),
       )
-      .sort(byCreation)
+      .sort((one, other) => byCreation(one, other) * direction)
       .slice(0, limit);
   }
 

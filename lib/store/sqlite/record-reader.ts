@@ -60,15 +60,16 @@ export class RecordReader {
   }
 
   /** @throws StorageError */
-  readRecords({ kind, states, devEui, open, limit, after }: RecordQuery): StoredRecord[] {
+  readRecords({ kind, states, devEui, open, limit, order, after }: RecordQuery): StoredRecord[] {
+    const [behind, direction] = order === 'descending' ? ['<', 'DESC'] : ['>', 'ASC'];
     const conditions = new Conditions();
     if (states !== undefined) conditions.addChoice('state', states);
     if (devEui !== undefined) conditions.add('dev_eui = ?', devEui);
     if (open === true) conditions.add('ended_at IS NULL');
-    if (after !== undefined) conditions.add('(created_at, id) > (?, ?)', after.createdAt, after.id);
+    if (after !== undefined) conditions.add(`(created_at, id) ${behind} (?, ?)`, after.createdAt, after.id);
     return this.#all<RecordRow>(
       `SELECT id, dev_eui AS devEui, state, created_at AS createdAt, changed_at AS changedAt, ended_at AS endedAt, body
-       FROM ${RECORD_TABLES[kind]} ${conditions.where} ORDER BY created_at, id LIMIT CAST(? AS INTEGER)`,
+       FROM ${RECORD_TABLES[kind]} ${conditions.where} ORDER BY created_at ${direction}, id ${direction} LIMIT CAST(? AS INTEGER)`,
       [...conditions.parameters, limit],
     ).map((row) => recordOf(kind, row));
   }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { CommandRefusedError, fromRecord, type Refusal } from '../../../lib/commands';
+import { fromRecord } from '../../../lib/commands';
+import { CommandRefusedError, type Refusal } from '../../../lib/model';
 import { ack, DEVICE, logged, OTHER, reading, restart, sent, statesOf, txack, world } from './support';
 
 async function refusalOf(act: Promise<unknown>): Promise<CommandRefusedError> {

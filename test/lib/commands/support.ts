@@ -50,14 +50,16 @@ export class MemoryStore implements CommandStore {
 
   readRecords(query: Parameters<CommandStore['readRecords']>[0]): Promise<readonly CommandRecord[]> {
     if (this.fault !== undefined) return Promise.reject(this.fault);
-    const { after } = query;
+    const { after, open, states, devEui } = query;
+    const direction = query.order === 'descending' ? -1 : 1;
+    const compare = (a: { createdAt: number; id: string }, b: { createdAt: number; id: string }): number =>
+      (a.createdAt - b.createdAt || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0)) * direction;
     const rows = [...this.records.values()]
-      .sort((a, b) => a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1))
-      .filter(({ endedAt }) => query.open !== true || endedAt === undefined)
-      .filter(
-        ({ createdAt, id }) =>
-          after === undefined || createdAt > after.createdAt || (createdAt === after.createdAt && id > after.id),
-      );
+      .sort(compare)
+      .filter(({ endedAt }) => open !== true || endedAt === undefined)
+      .filter(({ state }) => states === undefined || states.includes(state))
+      .filter((record) => devEui === undefined || record.devEui === devEui)
+      .filter((record) => after === undefined || compare(record, after) > 0);
     return Promise.resolve(rows.slice(0, query.limit));
   }
 }

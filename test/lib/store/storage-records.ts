@@ -92,6 +92,7 @@ export function recordConformance(name: string, create: () => Promise<BackendUnd
           states: fc.subarray(['Queued', 'Sending', 'Failed']),
           devEui: fc.constantFrom(devEui, other),
           open: fc.boolean(),
+          order: fc.constantFrom('ascending' as const, 'descending' as const),
         },
         { requiredKeys: [] },
       );
@@ -114,6 +115,7 @@ export function recordConformance(name: string, create: () => Promise<BackendUnd
             .sort(
               (one, two) => one.createdAt - two.createdAt || Buffer.compare(Buffer.from(one.id), Buffer.from(two.id)),
             );
+          if (query.order === 'descending') expected.reverse();
           const actual: StoredRecord[] = [];
           for (;;) {
             const last = actual.at(-1);

@@ -1,5 +1,5 @@
 /** Why a request for a command is not taken. */
-import { display, type Fault, faultText } from '../model';
+import { display, type Fault, faultText } from './faults';
 
 /** Kinds, so that each door can answer in its own way: an OPC UA status code, an HTTP status. */
 export const REFUSALS = [
@@ -42,6 +42,6 @@ export class CommandRefusedError extends Error {
   }
 }
 
-export function refuse(refusal: Refusal, field: string, value: unknown, rule: string, cure: string): never {
+export function refuseCommand(refusal: Refusal, field: string, value: unknown, rule: string, cure: string): never {
   throw new CommandRefusedError(refusal, [{ field, value: display(value), rule, cure }]);
 }
