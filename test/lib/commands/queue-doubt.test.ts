@@ -113,7 +113,7 @@ describe('what is in doubt', () => {
     it.downlinks.queueFault = 'gone';
     await it.clock.advance(60_000);
     assert.equal(it.state(id), 'Uncertain');
-    assert.match(it.command(id).reason, /does not show the device any more/);
+    assert.match(it.command(id).reason, /does not show the device/);
   });
 
   test('a deadline that passes while ChirpStack has it is told, once; ChirpStack then discards it', async () => {
