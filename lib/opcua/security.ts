@@ -1,6 +1,6 @@
 /** What watches over certificates and users while a server runs. */
 import type { OPCUAServer } from 'node-opcua';
-import type { Clock, Logger } from '../model';
+import { type Clock, errorText, type Logger } from '../model';
 import type { Accounts } from './accounts';
 import { createCertificateAlarm } from './certificate-alarm';
 import { CertificateLife, EXPIRATION_LIMIT } from './certificate-life';
@@ -11,6 +11,9 @@ import type { Pki } from './pki';
 import type { Sessions } from './sessions';
 import type { ServerSettings } from './settings';
 import { TrustWatch } from './trust-watch';
+
+/** Anybody may leave certificates by trying to connect, ms. */
+const TRIM_INTERVAL = 60_000;
 
 interface Deps {
   readonly library: Library;
@@ -45,6 +48,16 @@ export async function watchSecurity(deps: Deps): Promise<Security> {
     sessions.endThoseOf(store, thumbprint);
   const certificates = new Certificates(pki, clock, life, end);
   await certificates.trimRejected();
+  const trim = clock.every(TRIM_INTERVAL, () => {
+    certificates.trimRejected().catch((error: unknown) =>
+      deps.logger.warn({
+        operation: 'certificate',
+        event: 'failed',
+        reason: 'internal',
+        message: `rejected certificates could not be cleared away: ${errorText(error)}`,
+      }),
+    );
+  });
   const trust = new TrustWatch({ ...deps, end });
   const release = accounts.onLessened((names) => sessions.endThoseOfUsers(names));
   return {
@@ -52,6 +65,7 @@ export async function watchSecurity(deps: Deps): Promise<Security> {
     look: () => trust.look(),
     close: () => {
       release();
+      trim.cancel();
       life.close();
       trust.close();
     },
