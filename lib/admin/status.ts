@@ -19,6 +19,8 @@ export type VerdictCode =
   | 'connecting'
   | 'no-devices'
   | 'overloaded'
+  | 'mqtt-lost'
+  | 'certificate-expired'
   | 'streams-missing'
   | 'dead'
   | 'stale'
@@ -132,6 +134,22 @@ export function verdict(
       values: {},
       reason: 'The gateway has too much to do: values come late',
       cure: 'Look at the function nodes of the flow, and at what else this machine does.',
+    };
+  if (reasons.includes('mqtt-lost'))
+    return {
+      level: 'warning',
+      code: 'mqtt-lost',
+      values: {},
+      reason: 'No device is heard live: MQTT, by which events come, is not connected',
+      cure: 'Look at the broker, the network and the login of the mqtt-broker node. It connects again by itself.',
+    };
+  if (reasons.includes('certificate-expired'))
+    return {
+      level: 'warning',
+      code: 'certificate-expired',
+      values: {},
+      reason: 'The certificate of the OPC UA server has ended: clients that check it do not connect',
+      cure: 'Renew it.',
     };
   if (reasons.includes('streams-missing'))
     return {

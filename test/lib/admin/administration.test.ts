@@ -231,6 +231,8 @@ describe('status.get', () => {
       [verdict(connections, ok, counts, 0), 'warning', /no devices/],
       [verdict(connections, ok, { fresh: 0, stale: 2, dead: 3 }, 1, ['overloaded']), 'warning', /too much to do/],
       [verdict(connections, ok, { fresh: 0, stale: 2, dead: 3 }, 1, ['streams-missing']), 'warning', /streams/],
+      [verdict(connections, ok, { fresh: 0, stale: 2, dead: 3 }, 1, ['mqtt-lost']), 'warning', /MQTT/],
+      [verdict(connections, ok, counts, 1, ['certificate-expired']), 'warning', /certificate/],
       [verdict(connections, ok, { fresh: 0, stale: 2, dead: 3 }, 1), 'warning', /^3 values are lost/],
       [verdict(connections, ok, { fresh: 0, stale: 2, dead: 0 }, 1), 'warning', /^2 values are stale/],
       [verdict(connections, { ...ok, notice: 'set aside' }, counts, 1), 'warning', /set aside/],
