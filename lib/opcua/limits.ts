@@ -60,7 +60,7 @@ export const LIMIT_RANGES: Readonly<Record<keyof ServerLimits, LimitRange>> = {
   maxNodesPerHistoryRead: { fallback: 200, minimum: 1, maximum: 100_000 },
   maxHistoryValuesPerNode: { fallback: 5_000, minimum: 1, maximum: LARGEST_HISTORY_PAGE },
   chunkSize: { fallback: 16_384, minimum: 8_192, maximum: 524_288 },
-  maxMessageSize: { fallback: 16 * MIB, minimum: 65_536, maximum: 256 * MIB },
+  maxMessageSize: { fallback: 4 * MIB, minimum: 65_536, maximum: 256 * MIB },
 };
 
 /** Connections beyond sessions: for clients that look for endpoints and for those about to be refused. */

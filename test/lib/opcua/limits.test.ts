@@ -169,6 +169,11 @@ test('what clients are told of the limits is true', async () => {
     [Ids.Server_ServerCapabilities_OperationLimits_MaxNodesPerHistoryReadData]: 5,
   };
   for (const [id, expected] of Object.entries(told)) assert.equal(await value(Number(id)), expected, id);
+  const profiles = await value(Ids.Server_ServerCapabilities_ServerProfileArray);
+  assert.ok(Array.isArray(profiles));
+  // Facets that would need services which are not there, or a certificate of conformance that nobody has given.
+  for (const profile of profiles.map(String))
+    assert.doesNotMatch(profile, /StandardUA|Methods|FileAccess|StateMachine|ComplexTypes|NodeManagement|Redundan/);
   await client.close();
 });
 
