@@ -247,8 +247,10 @@ describe('abuse', () => {
     test(name, { skip: process.platform !== 'linux' && 'memory is read from /proc' }, async (t) => {
       const ratios: number[] = [];
       // What else the machine does may disturb one round.
-      do ratios.push(await rage(abuse, (text) => t.diagnostic(text)));
-      while (FULL && Math.min(...ratios) > RATIO && ratios.length < ROUNDS);
+      for (let round = 0; round < ROUNDS; round++) {
+        ratios.push(await rage(abuse, (text) => t.diagnostic(text)));
+        if (!FULL || Math.min(...ratios) <= RATIO) break;
+      }
       if (FULL)
         assert.ok(Math.min(...ratios) <= RATIO, `p99 grew ${ratios.map((one) => one.toFixed(1)).join(', ')} times`);
       // Whoever comes now is served too.
