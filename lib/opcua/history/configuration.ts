@@ -5,6 +5,16 @@
 import type { AddressSpace, DataType, Namespace, UAObject, UAVariable } from 'node-opcua';
 import { DEFAULT_AGGREGATE_CONFIGURATION } from '../../model';
 import type { Library } from '../library';
+import { textOf } from '../properties';
+
+/** The library takes over none from the standard (Part 11 §5.2.2, Part 13 §4.2.1.2). */
+const DESCRIPTIONS = {
+  Stepped: 'Whether a value holds until the next one, or runs to it',
+  TreatUncertainAsBad: 'Whether aggregates take uncertain values for bad ones',
+  PercentDataBad: 'Bad data of an interval from which on an aggregate is bad, in percent',
+  PercentDataGood: 'Good data of an interval from which on an aggregate is good, in percent',
+  UseSlopedExtrapolation: 'Whether aggregates extrapolate along the slope of the last values',
+} as const;
 
 export interface HistoryConfigurations {
   /** For metrics whose values hold until the next one. */
@@ -20,8 +30,14 @@ export function createHistoryConfigurations(
   namespace: Namespace,
 ): HistoryConfigurations {
   const types = library.DataType;
-  const set = (parent: UAObject, name: string, dataType: DataType, value: boolean | number): void => {
+  const set = (
+    parent: UAObject,
+    name: keyof typeof DESCRIPTIONS,
+    dataType: DataType,
+    value: boolean | number,
+  ): void => {
     const property = parent.getPropertyByName(name);
+    property?.setDescription(textOf(library, DESCRIPTIONS[name]));
     property?.setValueFromSource({ dataType, value });
   };
   const make = (id: string, stepped: boolean): UAObject => {
