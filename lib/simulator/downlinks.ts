@@ -84,6 +84,8 @@ export class Downlinks {
   /** Class C devices with something in the queue, and when the scheduler may touch them, monotonic ms. */
   readonly #scheduled = new Set<Device>();
   readonly #lockedUntil = new WeakMap<Device, number>();
+  /** Devices of which a frame is with a gateway that has not answered yet: ChirpStack's lock keeps others from it. */
+  readonly #underWay = new Set<Device>();
   #tick: Timer | undefined;
   /** By DevEUI: how many of the next frames are lost in the air. */
   readonly #lost = new Map<string, number>();
@@ -144,6 +146,8 @@ export class Downlinks {
   stop(): void {
     this.#tick?.cancel();
     this.#tick = undefined;
+    // Their gateways' answers are forgotten with the other timers.
+    this.#underWay.clear();
   }
 
   /** Goes on after {@link stop}. */
@@ -175,6 +179,7 @@ export class Downlinks {
     deduplicationId: string,
     window: { dataRate: number; frequency: number; power: number; immediately: boolean },
   ): boolean {
+    if (this.#underWay.has(device)) return false;
     for (;;) {
       const now = this.#clock.now();
       const item = device.queue.next(now);
@@ -231,7 +236,9 @@ export class Downlinks {
     const answer = this.#nextAnswer();
     const sentAt = this.#clock.now();
     // The device hears a frame a little after the gateway has taken it, so that txack comes before its answer.
+    this.#underWay.add(device);
     this.#timers.after(GATEWAY_DELAY, () => {
+      this.#underWay.delete(device);
       this.#answered(device, item, window, answer);
       this.#frames.emit({
         devEui: device.devEui,

@@ -155,7 +155,7 @@ test('commands survive kills and lost replies: none is delivered twice, order is
     const got = frames.filter(
       ({ devEui, data }) => devEui === command.devEui && Buffer.from(data).toString('hex') === wanted,
     );
-    const story = JSON.stringify(command, undefined, 1);
+    const story = JSON.stringify({ command, got }, undefined, 1);
     assert.ok(got.length <= 1, `sent ${got.length} times: ${story}`);
     if (command.state === 'Transmitted' || command.state === 'Acknowledged') assert.equal(got.length, 1, story);
     else assert.equal(command.state, 'Uncertain', story);
