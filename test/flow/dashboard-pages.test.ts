@@ -90,7 +90,7 @@ describe('administering by the dashboard', () => {
     await page.waitForFunction(
       (selector) =>
         /Last refused.*127\.0\.0\.1.*not trusted yet/s.test(
-          (document.querySelector(selector) as HTMLElement | null)?.innerText ?? '',
+          document.querySelector<HTMLElement>(selector)?.innerText ?? '',
         ),
       {},
       card,
@@ -414,7 +414,7 @@ describe('the pages of the dashboard', () => {
           await page.waitForFunction(
             (source) =>
               new RegExp(source).test(
-                (document.querySelector('.lorua') as HTMLElement | null)?.innerText.replace(/\s+/g, ' ') ?? '',
+                document.querySelector<HTMLElement>('.lorua')?.innerText.replace(/\s+/g, ' ') ?? '',
               ),
             { timeout: 60_000 },
             headings[name].source,
