@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { FrameGaps } from '../../../lib/model';
 
 /** Counters one second apart; a number with a time of its own is a pair. */
