@@ -53,7 +53,8 @@ export interface DownlinkItem {
 
 /** What became of a call that enqueues. Every call ends in exactly one of them; nothing is thrown. */
 export type EnqueueResult =
-  | { readonly kind: 'accepted'; readonly id: string }
+  /** `reason`: what is known, where that is less than that ChirpStack has it. */
+  | { readonly kind: 'accepted'; readonly id: string; readonly reason?: string }
   /** ChirpStack said no; nothing is in its queue, and the same again would be refused again. */
   | { readonly kind: 'refused'; readonly reason: string }
   /** Provably nothing is in its queue; it may be tried again. */

@@ -288,7 +288,11 @@ export class Lane {
     const result = await this.#enqueue(entry.command, deadlineOf(entry));
     switch (result.kind) {
       case 'accepted':
-        this.apply(entry, { type: 'accepted', queueItemId: result.id });
+        this.apply(entry, {
+          type: 'accepted',
+          queueItemId: result.id,
+          ...(result.reason === undefined ? {} : { reason: result.reason }),
+        });
         return;
       case 'refused':
         this.apply(entry, { type: 'refused', reason: result.reason });

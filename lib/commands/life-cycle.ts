@@ -10,7 +10,7 @@ import { findItem, type QueueItem } from './queue-picture';
 export type CommandInput =
   /** It is given to ChirpStack now, with this expiry, µs UTC. */
   | { readonly type: 'dispatching'; readonly expiry: number }
-  | { readonly type: 'accepted'; readonly queueItemId: string }
+  | { readonly type: 'accepted'; readonly queueItemId: string; readonly reason?: string }
   /** ChirpStack said no; nothing is in its queue. */
   | { readonly type: 'refused'; readonly reason: string }
   /** The call provably did not arrive. */
@@ -90,7 +90,7 @@ export function advance(command: Command, input: CommandInput, now: number): Com
           )
         : command;
     case 'accepted':
-      return accepted(command, input.queueItemId, 'ChirpStack has it in the queue of the device.', now);
+      return accepted(command, input.queueItemId, input.reason ?? IN_QUEUE, now);
     case 'refused':
       return command.state === 'Sending' && command.call === 'open'
         ? move({ ...command, call: 'refused' }, 'Rejected', input.reason, now)
@@ -121,6 +121,8 @@ export function advance(command: Command, input: CommandInput, now: number): Com
       return verificationOver(command, now);
   }
 }
+
+const IN_QUEUE = 'ChirpStack has it in the queue of the device.';
 
 const by = (user: string): string => (user === '' ? '' : ` by ${user}`);
 

@@ -1,0 +1,49 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type DownlinkMessage, MessageDownlinks, queueItemIdOf } from '../../../lib/commands';
+import { DEVICE, type FakeDownlinks, txack, world } from './support';
+
+/** A queue whose downlinks are messages. */
+async function messaging(send: (message: DownlinkMessage) => void) {
+  const downlinks = new MessageDownlinks(send);
+  return world({ downlinks: downlinks as object as FakeDownlinks });
+}
+
+test('commands as messages carry an id by which events name them, and say no more than is known', async () => {
+  const messages: DownlinkMessage[] = [];
+  const it = await messaging((message) => messages.push(message));
+  const { id } = await it.submit('confirmed', 7);
+  const own = await it.submit('object', 1, { id: 'mine' });
+  assert.deepEqual(messages[0], {
+    id,
+    devEui: DEVICE,
+    confirmed: true,
+    fPort: 10,
+    data: 'Bw==',
+    expiresAt: messages[0]?.expiresAt,
+  });
+  assert.match(messages[0]?.expiresAt ?? '', /^2026-11-24T12:59:59\.\d{6}Z$/);
+  assert.deepEqual(messages[1]?.object, { v: 7 });
+  assert.match(messages[1]?.id ?? '', /^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-8[0-9a-f]{3}-[0-9a-f]{12}$/);
+  assert.equal(messages[1]?.id, queueItemIdOf(own.id));
+  assert.equal(it.state(id), 'Enqueued');
+  assert.match(it.command(id).reason, /events tell/);
+  await it.clock.advance(600_000);
+  assert.equal(it.state(id), 'Enqueued');
+  it.queue.receive(txack(messages[1]?.id ?? '', it.clock.now()));
+  assert.equal(it.state(own.id), 'Transmitted');
+  const flushed = await it.queue.flush(DEVICE, '');
+  assert.deepEqual([flushed.done, flushed.items], [false, undefined]);
+});
+
+test('a message that cannot be handed over is tried again', async () => {
+  let isBroken = true;
+  const it = await messaging(() => {
+    if (isBroken) throw new Error('no broker');
+  });
+  const { id } = await it.submit('plain');
+  assert.match(it.command(id).reason, /no broker/);
+  isBroken = false;
+  await it.clock.advance(5_000);
+  assert.equal(it.state(id), 'Enqueued');
+});
