@@ -66,7 +66,9 @@ export type QueueResult =
   | { readonly kind: 'items'; readonly items: readonly QueueItem[] }
   /** ChirpStack has no such device, or the key may not see it. */
   | { readonly kind: 'gone'; readonly reason: string }
-  | { readonly kind: 'unavailable'; readonly reason: string };
+  | { readonly kind: 'unavailable'; readonly reason: string }
+  /** This way to ChirpStack can never tell. */
+  | { readonly kind: 'unknowable'; readonly reason: string };
 
 export type FlushResult =
   | { readonly kind: 'flushed' }

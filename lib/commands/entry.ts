@@ -1,10 +1,13 @@
 /** A command in the memory of the queue, with its times on the monotonic clock. */
-import type { Clock, Command, CommandDevice, CommandExpectation } from '../model';
+import type { Clock, Command, CommandDevice, CommandExpectation, Random } from '../model';
 import { isUnsent } from './life-cycle';
 
 /** Between two looks into ChirpStack's queue for a command that is in there, ms: doubled each time. */
 const FIRST_LOOK = 30_000;
 const LONGEST_LOOK = 600_000;
+/** Between two tries of a call that did not arrive, ms: doubled each time. */
+const FIRST_RETRY = 1_000;
+export const LONGEST_RETRY = 30_000;
 /** How far the wall clock may have gone back since a change without its age being in doubt, ms. */
 const CLOCK_TOLERANCE = 1_000;
 
@@ -78,6 +81,12 @@ export function needsLook({ command }: Entry): boolean {
 /** Whether no younger command of the device may be sent before it is settled. */
 export function isAwaited({ command }: Entry): boolean {
   return command.state === 'Queued' || command.state === 'Sending';
+}
+
+/** ms until a call is tried again, one more each time. */
+export function retryDelay(entry: Entry, random: Random): number {
+  const delay = Math.min(LONGEST_RETRY, FIRST_RETRY * 2 ** Math.min(entry.failures++, 16));
+  return delay * (0.5 + 0.5 * random());
 }
 
 /** The next look at something that was found. */

@@ -9,9 +9,11 @@ import {
   type Entry,
   isAwaited,
   isOverdueNews,
+  LONGEST_RETRY,
   lookLater,
   needsLook,
   nextDue,
+  retryDelay,
   uniqueExpiry,
   wallTime,
 } from './entry';
@@ -27,9 +29,6 @@ const ABSENCE_AFTER_CALL = 15_000;
 const NEXT_LOOK = 3_000;
 /** ms after an uplink or a join of the device, in which the events about its downlink have come. */
 const LOOK_AFTER_UPLINK = 15_000;
-/** Between two tries of a call that did not arrive, ms: doubled each time. */
-const FIRST_RETRY = 1_000;
-const LONGEST_RETRY = 30_000;
 /** Ended commands per device that late evidence may still change. */
 const ENDED_KEPT = 32;
 /** How long they are kept, ms. */
@@ -43,7 +42,6 @@ export class Lane {
   #busy = false;
   #work: Promise<void> = Promise.resolve();
   #timer: Timer | undefined;
-  /** Monotonic ms. */
   #notBefore = 0;
   /** Names of requests that are being stored. */
   readonly reserved: string[] = [];
@@ -225,7 +223,7 @@ export class Lane {
       await work;
     } catch (error) {
       this.#host.failed(this.devEui, errorText(error));
-      // What failed would fail again at once.
+      // It would fail again at once.
       this.#notBefore = this.#host.clock.monotonic() + LONGEST_RETRY;
     } finally {
       this.#busy = false;
@@ -324,8 +322,7 @@ export class Lane {
   }
 
   #unsent(entry: Entry, reason: string): void {
-    const delay = Math.min(LONGEST_RETRY, FIRST_RETRY * 2 ** Math.min(entry.failures++, 16));
-    entry.retryAt = this.#host.clock.monotonic() + delay * (0.5 + 0.5 * this.#host.random());
+    entry.retryAt = this.#host.clock.monotonic() + retryDelay(entry, this.#host.random);
     this.apply(entry, { type: 'unsent', reason: `It did not reach ChirpStack and is tried again: ${reason}` });
   }
 
@@ -342,9 +339,14 @@ export class Lane {
     });
     const now = clock.monotonic();
     if (result.kind === 'unavailable') {
+      for (const entry of asked) entry.lookAt = now + retryDelay(entry, this.#host.random);
+      return;
+    }
+    if (result.kind === 'unknowable') {
       for (const entry of asked) {
-        const delay = Math.min(LONGEST_RETRY, FIRST_RETRY * 2 ** Math.min(entry.failures++, 16));
-        entry.lookAt = now + delay * (0.5 + 0.5 * this.#host.random());
+        lookLater(entry, now);
+        const reason = `It may have been sent or not. ${result.reason} Look at what the device reports.`;
+        this.apply(entry, { type: 'undecidable', reason });
       }
       return;
     }

@@ -28,6 +28,8 @@ export type CommandInput =
       readonly conclusive: boolean;
       readonly note?: string;
     }
+  /** Nobody can be asked what became of a call that may have arrived. */
+  | { readonly type: 'undecidable'; readonly reason: string }
   /** The deadline has passed. */
   | { readonly type: 'overdue'; readonly reason: string }
   | { readonly type: 'cancel'; readonly user: string }
@@ -105,6 +107,10 @@ export function advance(command: Command, input: CommandInput, now: number): Com
       return happened(command, input.event, now);
     case 'picture':
       return seen(command, input, now);
+    case 'undecidable':
+      return command.state === 'Sending' && command.call === 'unclear'
+        ? move(command, 'Uncertain', input.reason, now)
+        : command;
     case 'overdue':
       return overdue(command, input.reason, now);
     case 'cancel':

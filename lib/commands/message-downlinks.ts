@@ -69,7 +69,7 @@ export class MessageDownlinks implements Downlinks {
   }
 
   queue(): Promise<QueueResult> {
-    return Promise.resolve({ kind: 'unavailable', reason: NO_ANSWER });
+    return Promise.resolve({ kind: 'unknowable', reason: NO_ANSWER });
   }
 
   flush(): Promise<FlushResult> {

@@ -239,6 +239,7 @@ describe('the life cycle', () => {
       { type: 'unsent', reason: 'down' },
       { type: 'unclear', reason: 'lost' },
       { type: 'overdue', reason: 'late' },
+      { type: 'undecidable', reason: 'nobody knows' },
       { type: 'cancel', user: 'u' },
       { type: 'flushed', user: 'u' },
       { type: 'superseded', by: 'd' },

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type DownlinkMessage, MessageDownlinks, queueItemIdOf } from '../../../lib/commands';
+import { type DownlinkMessage, MessageDownlinks, queueItemIdOf, toRecord } from '../../../lib/commands';
 import { DEVICE, type FakeDownlinks, txack, world } from './support';
 
 /** A queue whose downlinks are messages. */
@@ -34,6 +34,17 @@ test('commands as messages carry an id by which events name them, and say no mor
   assert.equal(it.state(own.id), 'Transmitted');
   const flushed = await it.queue.flush(DEVICE, '');
   assert.deepEqual([flushed.done, flushed.items], [false, undefined]);
+});
+
+test('a message of which nobody knows whether it went out is Uncertain, and the next goes on', async () => {
+  const it = await messaging(() => undefined);
+  const command = { ...(await it.submit('plain')), state: 'Sending' as const, call: 'open' as const };
+  await Promise.all([it.queue.close(), it.clock.advance(6_000)]);
+  const { endedAt: _endedAt, queueItemId: _queueItemId, ...crashed } = command;
+  it.store.records.set(command.id, toRecord(crashed));
+  const later = await world({ store: it.store, downlinks: it.downlinks, clock: it.clock });
+  assert.equal(later.state(command.id), 'Uncertain');
+  assert.equal(later.state((await later.submit('plain')).id), 'Enqueued');
 });
 
 test('a message that cannot be handed over is tried again', async () => {

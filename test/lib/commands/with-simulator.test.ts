@@ -279,6 +279,7 @@ test('each way to its end, with what the device really got', async (context) => 
   simulator.silence(meter);
   await it.passUntil(() => false, 6_000);
   const flushed = await submit(meter, 'plain', { x: 5 });
+  await it.passUntil(() => it.queue.command(flushed.id)?.state === 'Enqueued', 20_000);
   const result = await it.pass(it.queue.flush(meter, 'bob'));
   assert.deepEqual([result.done, result.items, result.cancelled.includes(flushed.id)], [true, 1, true]);
   assert.equal((await endOf(flushed)).state, 'Cancelled');
