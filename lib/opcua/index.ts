@@ -19,8 +19,8 @@ export { LIMIT_RANGES, type LimitRange, type ServerLimits } from './limits';
 export type { HistorySource, MetricsChange, ModelSource } from './model-source';
 export { GATEWAY_NAMESPACE, MODEL_NAMESPACE } from './namespaces';
 export { type ServerLease, ServerRegistry, serverRegistry } from './registry';
-export { type ClientSummary, GatewayServer, type ServerDeps } from './server';
 export type { Reachability } from './self-check';
+export { type ClientSummary, GatewayServer, type ServerDeps } from './server';
 export type { SessionSummary, Sessions } from './sessions';
 export {
   defaultApplicationUri,

@@ -441,7 +441,7 @@ test('server status tells who it is', async () => {
       server.settings.applicationUri,
       'urn:lorua:model',
       'urn:lorua:gateway',
-    'http://opcfoundation.org/UA/DI/',
+      'http://opcfoundation.org/UA/DI/',
     ]);
   } finally {
     await client.close();
