@@ -24,7 +24,12 @@ const STANDARD: Rights = { Anonymous: `${LOOK} | Call`, SecurityAdmin: `${LOOK} 
 /** Types are no secret to those who have logged in. */
 const MODEL: Rights = { AuthenticatedUser: LOOK };
 
-const INSTANCES: Rights = { Observer: OBSERVE, Operator: OPERATE, Engineer: OPERATE, SecurityAdmin: `${OBSERVE} | ReadRolePermissions` };
+const INSTANCES: Rights = {
+  Observer: OBSERVE,
+  Operator: OPERATE,
+  Engineer: OPERATE,
+  SecurityAdmin: `${OBSERVE} | ReadRolePermissions`,
+};
 
 /** Who is connected from where, and what they look at. */
 const DIAGNOSTICS: Rights = { Engineer: LOOK, SecurityAdmin: `${LOOK} | ReadRolePermissions` };

@@ -108,7 +108,10 @@ describe('what npm packs', () => {
     assert.ok(maps.length > 100, `${maps.length} maps`);
     for (const path of maps) {
       const { sourcesContent } = readJson(path) as { readonly sourcesContent?: readonly string[] };
-      assert.ok(sourcesContent?.every((text) => text !== ''), `${path} points at a source that nobody has`);
+      assert.ok(
+        sourcesContent?.every((text) => text !== ''),
+        `${path} points at a source that nobody has`,
+      );
     }
   });
 
