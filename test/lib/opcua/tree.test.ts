@@ -196,3 +196,18 @@ test('devices are instances of the types of their profiles, which declare what t
     ['EngineeringUnits'],
   );
 });
+
+test('the namespaces tell their version, and what each role may do', async () => {
+  for (const [index, uri] of [
+    [2, 'urn:lorua:model'],
+    [3, 'urn:lorua:gateway'],
+  ] as const) {
+    const read = async (name: string): Promise<unknown> =>
+      (await client.read(`ns=${index};s=NamespaceMetadata/${name}`)).value.value;
+    assert.equal(await read('NamespaceUri'), uri);
+    assert.match(String(await read('NamespaceVersion')), /^\d+\.\d+\.\d+$/);
+    assert.equal(await read('IsNamespaceSubset'), false);
+    const rights = (await read('DefaultRolePermissions')) as { roleId: NodeId; permissions: number }[];
+    assert.ok(rights.length > 0 && rights.every(({ permissions }) => permissions > 0), uri);
+  }
+});
