@@ -40,8 +40,9 @@ class Gateway {
   async start(): Promise<void> {
     const child = this.#start();
     this.#child = child;
-    const ready = new Promise<void>((resolve) => {
+    const ready = new Promise<void>((resolve, reject) => {
       child.on('message', (given) => this.#took(message.parse(given), resolve));
+      child.once('exit', (code, signal) => reject(new Error(`the gateway ended: ${code ?? signal}`)));
     });
     await ready;
   }
