@@ -41,9 +41,12 @@ const SWEEP = 5_000;
 const QUIET = 60_000;
 /** Largest message before a session is activated, bytes: room for a chain of certificates. */
 export const LARGEST_FIRST_MESSAGE = 131_072;
-/** ms in which a connection may send so many bytes; then it has to wait. No client that behaves sends as much. */
+/** ms in which a connection may send so many bytes; then it has to wait. */
 const WINDOW = 50;
-const BYTES_PER_WINDOW = 262_144;
+/** Plenty to log in, and little enough that decoding what strangers send leaves time for others. */
+const STRANGER_BYTES = 262_144;
+/** Clients with a session read as fast as they can: many nodes in each request, as often as they are answered. */
+const CLIENT_BYTES = 4_194_304;
 /** Sockets that the system may hand over beyond the limit, until this guard has looked at them. */
 const ACCEPTED_AHEAD = 64;
 /** Floods told apart; more than that are one. */
@@ -197,7 +200,8 @@ export class ConnectionGuard {
         sent = 0;
       }
       sent += data.length;
-      if (sent <= BYTES_PER_WINDOW || socket.isPaused()) return;
+      if (sent <= STRANGER_BYTES || socket.isPaused()) return;
+      if (sent <= CLIENT_BYTES && hasSession(connection.channel)) return;
       socket.pause();
       this.#clock.after(windowEnd - now, () => socket.resume());
     });
