@@ -2,12 +2,14 @@
 import type { z } from 'zod';
 import {
   type Clock,
+  CommandRefusedError,
   display,
   errorText,
   type Fault,
   InvalidInputError,
   type Logger,
   type LogOperation,
+  type Role,
   type UserAccount,
 } from '../model';
 import type { AdministrationStore } from './dependencies';
@@ -17,6 +19,17 @@ import type { UseCase } from './use-cases';
 
 type Details = Readonly<Record<string, unknown>>;
 
+/** Roles of those who administer the gateway. */
+export const ADMINISTRATORS: readonly Role[] = ['SecurityAdmin'];
+
+/** Who does something. */
+export interface Asker {
+  /** `undefined` for a message that the flow itself made. */
+  readonly name: string | undefined;
+  /** `undefined` for a name that the gateway does not know, and for a flow. */
+  readonly roles: readonly Role[] | undefined;
+}
+
 export interface Act<Payload, Result> {
   readonly topic: string;
   readonly schema: z.ZodType<Payload>;
@@ -25,13 +38,15 @@ export interface Act<Payload, Result> {
   /** Fields of the payload that say what it is about, for the entry of a refusal. */
   readonly about: readonly string[];
   readonly operation: LogOperation;
-  /** Only for users with the role SecurityAdmin. */
-  readonly isRestricted?: boolean;
+  /** Who has an account here needs one of these roles. */
+  readonly roles?: readonly Role[];
   /** One at a time. */
   readonly isExclusive?: boolean;
-  run(payload: Payload): Result | Promise<Result>;
-  /** What the audit journal keeps of it. */
-  details(result: Result, payload: Payload): Details;
+  run(payload: Payload, asker: Asker): Result | Promise<Result>;
+  /** What the audit journal keeps of it; absent where the work itself enters what it did. */
+  details?(result: Result, payload: Payload): Details;
+  /** Type of the entry; the topic if absent. */
+  readonly entryType?: string;
   /** A file that was made, for the log. */
   file?(result: Result): string;
 }
@@ -72,7 +87,7 @@ export class Acts {
       topic,
       async (payload, user) => {
         try {
-          this.#checkRole(user);
+          this.#checkRole(user, ADMINISTRATORS);
         } catch (error) {
           await this.#keep(this.#enter(topic, user, { refused: this.#faults(topic, error) }));
           throw error;
@@ -99,21 +114,22 @@ export class Acts {
     payload: unknown,
     user: string | undefined,
   ): Promise<Result> {
-    const { topic, operation } = act;
+    const { topic, operation, entryType = topic } = act;
     const begun = this.#deps.clock.monotonic();
     let result: Result;
-    let details: Details;
+    let details: Details | undefined;
     try {
-      if (act.isRestricted === true) this.#checkRole(user);
+      if (act.roles !== undefined) this.#checkRole(user, act.roles);
       const parsed = parsePayload(act.schema, payload, act.secrets);
-      result = await this.#alone(act, parsed);
-      details = act.details(result, parsed);
+      result = await this.#alone(act, parsed, { name: user, roles: this.#account(user)?.roles });
+      details = act.details?.(result, parsed);
     } catch (error) {
-      const outcome = error instanceof InvalidInputError ? 'refused' : 'failed';
-      await this.#enter(topic, user, {
-        ...aboutOf(payload, act.about),
-        [outcome]: this.#faults(topic, error),
-      });
+      const outcome = outcomeOf(error);
+      if (outcome !== undefined)
+        await this.#enter(entryType, user, {
+          ...aboutOf(payload, act.about),
+          [outcome]: this.#faults(topic, error),
+        });
       throw error;
     }
     this.#deps.logger.info({
@@ -124,12 +140,12 @@ export class Acts {
       duration_ms: Math.round(this.#deps.clock.monotonic() - begun),
       ...userField(user),
     });
-    await this.#enter(topic, user, details);
+    if (details !== undefined) await this.#enter(entryType, user, details);
     return result;
   }
 
-  async #alone<Payload, Result>(act: Act<Payload, Result>, payload: Payload): Promise<Result> {
-    if (act.isExclusive !== true) return act.run(payload);
+  async #alone<Payload, Result>(act: Act<Payload, Result>, payload: Payload, asker: Asker): Promise<Result> {
+    if (act.isExclusive !== true) return act.run(payload, asker);
     const { topic } = act;
     if (this.#exclusive.has(topic))
       throw new InvalidInputError([
@@ -137,27 +153,33 @@ export class Acts {
       ]);
     this.#exclusive.add(topic);
     try {
-      return await act.run(payload);
+      return await act.run(payload, asker);
     } finally {
       this.#exclusive.delete(topic);
     }
   }
 
   /**
-   * Who has an account here must be a SecurityAdmin. Names that the gateway does not know were let in by somebody else
-   * (the administrator of the standalone program, a login of Node-RED), and a flow that asks by itself by its engineer.
+   * Who has an account here must have one of the roles. Names that the gateway does not know were let in by somebody
+   * else (the administrator of the standalone program, a login of Node-RED), and a flow that asks by itself by its
+   * engineer.
    */
-  #checkRole(user: string | undefined): void {
-    const account = user === undefined ? undefined : this.#deps.account(user);
-    if (account === undefined || (!account.isDisabled && account.roles.includes('SecurityAdmin'))) return;
+  #checkRole(user: string | undefined, roles: readonly Role[]): void {
+    const account = this.#account(user);
+    if (account === undefined || (!account.isDisabled && account.roles.some((role) => roles.includes(role)))) return;
+    const names = roles.join(' or ');
     throw new InvalidInputError([
       {
         field: 'user',
         value: display(user),
-        rule: 'only a user with the role SecurityAdmin, and not disabled, may do this',
-        cure: 'Log in as a SecurityAdmin, or ask one to do it.',
+        rule: `only a user with the role ${names}, and not disabled, may do this`,
+        cure: `Log in as ${names}, or ask one to do it.`,
       },
     ]);
+  }
+
+  #account(user: string | undefined): Pick<UserAccount, 'roles' | 'isDisabled'> | undefined {
+    return user === undefined ? undefined : this.#deps.account(user);
   }
 
   #faults(topic: string, error: unknown): readonly Fault[] {
@@ -178,6 +200,12 @@ export class Acts {
       });
     }
   }
+}
+
+/** What became of an act that was not done; `undefined` where it only waits for a second yes. */
+function outcomeOf(error: unknown): 'refused' | 'failed' | undefined {
+  if (error instanceof CommandRefusedError) return error.refusal === 'confirmation-needed' ? undefined : 'refused';
+  return error instanceof InvalidInputError ? 'refused' : 'failed';
 }
 
 function userField(user: string | undefined): { readonly user?: string } {

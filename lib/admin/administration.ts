@@ -1,8 +1,9 @@
-import { display, errorText, type Fault, InvalidInputError } from '../model';
+import { CommandRefusedError, display, errorText, type Fault, InvalidInputError, type Refusal } from '../model';
 import { Acts } from './acts';
 import type { AdministrationDependencies } from './dependencies';
 import { faultsOf, internalFault } from './failures';
 import { clientTopics } from './topics/clients';
+import { commandTopics } from './topics/commands';
 import { fileTopics } from './topics/files';
 import { historyTopics } from './topics/history';
 import { stateTopics } from './topics/state';
@@ -12,7 +13,15 @@ import type { UseCase } from './use-cases';
 /** `revision` grows when inventory or metric definitions change: whoever shows lists knows when to ask again. */
 export type Answer =
   | { readonly ok: true; readonly result: unknown; readonly revision: number }
-  | { readonly ok: false; readonly errors: readonly Fault[]; readonly revision: number };
+  | {
+      readonly ok: false;
+      readonly errors: readonly Fault[];
+      readonly revision: number;
+      /** Of a command that was not taken: which kind of no it is. */
+      readonly refusal?: Refusal;
+      /** With the refusal `confirmation-needed`: what the second request of the same carries, valid for a minute. */
+      readonly confirmation?: string;
+    };
 
 /**
  * What the dashboard, HTTP flows and function nodes can ask of the gateway: a topic and a payload give one answer.
@@ -45,6 +54,7 @@ export class Administration {
       ...fileTopics(deps, acts, signal),
       ...clientTopics(opcua, acts),
       ...userTopics(users, administrators, acts),
+      ...commandTopics(deps, acts, signal),
     ]);
   }
 
@@ -70,7 +80,7 @@ export class Administration {
       const result = await useCase(payload, user);
       return { ok: true, result, revision: store.revision };
     } catch (error) {
-      return { ok: false, errors: this.#faults(topic, error), revision: store.revision };
+      return { ok: false, errors: this.#faults(topic, error), revision: store.revision, ...refusalOf(error) };
     }
   }
 
@@ -92,4 +102,10 @@ export class Administration {
     });
     return [internalFault(topic)];
   }
+}
+
+function refusalOf(error: unknown): { readonly refusal?: Refusal; readonly confirmation?: string } {
+  if (!(error instanceof CommandRefusedError)) return {};
+  const { refusal, confirmation } = error;
+  return { refusal, ...(confirmation === undefined ? {} : { confirmation }) };
 }

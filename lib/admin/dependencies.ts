@@ -2,6 +2,7 @@
 import type {
   AgeCounts,
   Clock,
+  CommandDoors,
   ConnectionHealth,
   CurrentValue,
   DevEui,
@@ -93,6 +94,8 @@ export interface AdministrationDependencies {
   /** Users of the OPC UA server's settings, also while it does not run. */
   readonly administrators: () => readonly SettingsUser[];
   readonly users: UserDirectory;
+  /** `undefined` while no command queue runs. */
+  readonly commands?: () => CommandDoors | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
 }

@@ -1,5 +1,5 @@
 /** What is told of a question that could not be answered. */
-import { display, errorText, type Fault, InvalidInputError } from '../model';
+import { CommandRefusedError, display, errorText, type Fault, InvalidInputError } from '../model';
 
 /** Errors of the storage say what the user can do; this room knows them by that alone. */
 interface ExplainedError extends Error {
@@ -27,7 +27,7 @@ const FILE_CURES: Readonly<Record<string, string>> = {
 
 /** The faults of an error that has a cause outside of the program; `undefined` for all others. */
 export function faultsOf(topic: string, error: unknown, isClosing: boolean): readonly Fault[] | undefined {
-  if (error instanceof InvalidInputError) return error.faults;
+  if (error instanceof InvalidInputError || error instanceof CommandRefusedError) return error.faults;
   if (isClosing)
     return [
       {

@@ -15,6 +15,7 @@ import {
   ORIGINS,
   type Origin,
   packageVersion,
+  type QueueCounts,
   type Timer,
   type Unsubscribe,
 } from '../model';
@@ -38,6 +39,8 @@ export interface HealthMonitorDependencies {
   readonly mqtt: () => Iterable<MqttReport>;
   /** `undefined` while nobody judges ages. */
   readonly ages: () => { readonly values: AgeCounts; readonly devices: AgeCounts } | undefined;
+  /** `undefined` while no command queue runs. */
+  readonly commands: () => QueueCounts | undefined;
   /** `undefined` while no OPC UA server runs. */
   readonly clients: () => ClientCounts | undefined;
   /** Of the OPC UA server; `undefined` while none runs. */
@@ -104,6 +107,7 @@ export class HealthMonitor {
     });
     const ages = this.#deps.ages();
     const mqtt = [...this.#deps.mqtt()];
+    const commands = this.#deps.commands();
     const clients = this.#deps.clients();
     const certificate = this.#deps.certificate();
     const inventory = store.inventory.merged();
@@ -132,6 +136,7 @@ export class HealthMonitor {
       gateways: gatewaysByState(inventory),
       store: storeHealth,
       ...(this.#storeSize === undefined ? {} : { storeSize: this.#storeSize }),
+      ...(commands === undefined ? {} : { commands }),
       ...(clients === undefined ? {} : { clients }),
       ...(certificate === undefined ? {} : { certificate: { validTo: certificate.validTo } }),
       ...(eventLoop === undefined ? {} : { eventLoop }),

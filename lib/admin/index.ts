@@ -1,6 +1,9 @@
 /** Use cases behind dashboard, gateway-admin and the questions to metric-store: one contract of topics, payloads and answers. */
 export { Administration, type Answer } from './administration';
 export { type AuditedEvent, ClientAudit, type ClientAuditDependencies } from './client-audit';
+export type { CommandDeviceRow } from './command-devices';
+export type { CommandList } from './command-list';
+export type { CommandDetails, CommandRow, DefinitionRow } from './command-rows';
 export type { Backup, DatabaseState } from './database';
 export type {
   AdministrationDependencies,
@@ -30,6 +33,7 @@ export type {
   SettingsUser,
 } from './server-doors';
 export type { GatewayStatus, Verdict } from './status';
+export type { CancelledCommand } from './topics/commands';
 export type { UserRow } from './topics/users';
 export { type AccountChange, type AccountStore, UserDirectory } from './user-directory';
 export type { LatestReading, LatestValues } from './values-latest';

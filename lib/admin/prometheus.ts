@@ -72,6 +72,11 @@ function gatewayFamilies(health: GatewayHealth): Family[] {
       'LoRa gateways by the state that ChirpStack gives them.',
       Object.entries(health.gateways).map(([state, count]) => [count, { state }]),
     ),
+    gauge(
+      'lorua_commands',
+      'Commands that have not ended: here, on their way, in the queue of ChirpStack, or sent and something is awaited.',
+      Object.entries(health.commands ?? {}).map(([place, count]) => [count, { place }]),
+    ),
     gauge('lorua_opcua_up', '1 while the OPC UA server runs.', [[Number(clients !== undefined)]]),
     gauge('lorua_opcua_sessions', 'OPC UA sessions that are open.', [[clients?.sessions]]),
     gauge('lorua_opcua_channels', 'OPC UA secure channels that are open.', [[clients?.channels]]),

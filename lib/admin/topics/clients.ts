@@ -1,7 +1,7 @@
 /** Whom the OPC UA server trusts, and who is connected: `certificates`, `sessions`. */
 import { z } from 'zod';
 import { display, InvalidInputError } from '../../model';
-import type { Acts } from '../acts';
+import { type Acts, ADMINISTRATORS } from '../acts';
 import { payloadFaults } from '../payload';
 import {
   CERTIFICATE_STORES,
@@ -58,7 +58,7 @@ export function clientTopics(opcua: () => OpcuaDoors | undefined, acts: Acts): U
       schema: sessionPayload,
       about: ['id'],
       operation: 'session',
-      isRestricted: true,
+      roles: ADMINISTRATORS,
       run: ({ id }) => {
         const door = sessions('sessions.close');
         return payloadFaults(async () => door.close(id));
@@ -72,7 +72,7 @@ export function clientTopics(opcua: () => OpcuaDoors | undefined, acts: Acts): U
 const CERTIFICATE_ACT = {
   about: ['thumbprint', 'store'],
   operation: 'certificate' as const,
-  isRestricted: true,
+  roles: ADMINISTRATORS,
   details: ({ thumbprint, store, subject, state, validTo }: KnownCertificate) => ({
     thumbprint,
     store,

@@ -1,7 +1,7 @@
 /** Who may log in to the OPC UA server: `users`. */
 import { z } from 'zod';
 import { display, InvalidInputError, parseUserName, ROLES, type Role, type UserAccount } from '../../model';
-import type { Acts } from '../acts';
+import { type Acts, ADMINISTRATORS } from '../acts';
 import { parsedField, payloadFaults } from '../payload';
 import type { SettingsUser } from '../server-doors';
 import type { UseCases } from '../use-cases';
@@ -53,7 +53,7 @@ export function userTopics(users: UserDirectory, administrators: () => readonly 
       secrets: ['password'],
       about: ['name', 'roles', 'isDisabled'],
       operation: 'authenticate',
-      isRestricted: true,
+      roles: ADMINISTRATORS,
       run: (payload) => {
         checkName(payload.name);
         return payloadFaults(async () => rowOf(await users.save(payload)));
@@ -68,7 +68,7 @@ export function userTopics(users: UserDirectory, administrators: () => readonly 
       schema: removePayload,
       about: ['name'],
       operation: 'authenticate',
-      isRestricted: true,
+      roles: ADMINISTRATORS,
       run: ({ name }) => {
         // An account that came before the user of the settings can be removed.
         if (users.find(name) === undefined) checkName(name);

@@ -117,6 +117,7 @@ beforeEach(() => {
     }),
     administrators: () => [],
     users: new UserDirectory({ store, clock, logger }),
+    commands: () => undefined,
     clock,
     logger,
   });
@@ -199,6 +200,7 @@ describe('status.get', () => {
     const bare = new Administration({
       ...NO_SERVER,
       users: new UserDirectory({ store, clock, logger }),
+      commands: () => undefined,
       store,
       retention,
       folders,
@@ -361,6 +363,7 @@ describe('values.list', () => {
     const other = new Administration({
       ...NO_SERVER,
       users: new UserDirectory({ store, clock, logger }),
+      commands: () => undefined,
       store,
       retention,
       folders,

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { Administration, type AdministrationStore, type OpcuaDoors, UserDirectory } from '../../../lib/admin';
 import {
   type ApplicationId,
+  type CommandDoors,
   type DevEui,
   type Device,
   type Fault,
@@ -58,6 +59,8 @@ export class Asking {
   readonly users: UserDirectory;
   /** The server that runs, if one does. */
   opcua: OpcuaDoors | undefined;
+  /** The command queue that runs, if one does. */
+  commands: CommandDoors | undefined;
 
   private constructor(backend: 'memory' | 'sqlite', changed: (store: GatewayStore) => AdministrationStore) {
     const deps = { clock: systemClock, logger: this.captured.logger };
@@ -82,6 +85,7 @@ export class Asking {
       opcua: () => this.opcua,
       administrators: () => [{ name: 'admin', roles: ROLES, hasPassword: true }],
       users: this.users,
+      commands: () => this.commands,
       ...deps,
     });
   }
