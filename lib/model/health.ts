@@ -1,4 +1,5 @@
 /** How a connection to ChirpStack is doing, as the poller reports it and the Gateway object publishes it. */
+import type { QueueCounts } from './command-doors';
 import type { GatewayState } from './inventory';
 import type { Origin } from './reading';
 import type { ServiceLevelReason } from './service-level';
@@ -168,6 +169,8 @@ export interface GatewayHealth {
   readonly store: StoreHealth;
   /** Bytes; absent while it is not known. */
   readonly storeSize?: { readonly bytes: number; readonly freeBytes: number };
+  /** Commands that have not ended, by where they are; absent while no command queue runs. */
+  readonly commands?: QueueCounts;
   /** Absent while no OPC UA server runs. */
   readonly clients?: ClientCounts;
   /** The own certificate of the OPC UA server, ms UTC; absent while none runs. */

@@ -11,6 +11,7 @@ import type {
 import type { ChirpstackConnection, MqttWatch } from '../../lib/chirpstack';
 import type { AgeCounts, OwnMeanings } from '../../lib/model';
 import type { GatewayStore, StoreSettings } from '../../lib/store';
+import type { CommandHolder } from './command-holder';
 
 /** The gateway's memory: the store, and the last known state of everything that works on it. */
 export interface DatabaseService {
@@ -28,6 +29,8 @@ export interface DatabaseService {
   readonly mqtt: Map<string, { readonly name: string; readonly watch: MqttWatch }>;
   /** Counts of the stale detector, if there is one. */
   freshness: (() => { readonly values: AgeCounts; readonly devices: AgeCounts }) | undefined;
+  /** The queue of commands, if a command-queue runs. */
+  readonly commands: CommandHolder;
   /** The OPC UA server, if one runs: where it listens, its clients, and whom it trusts. */
   opcua: OpcuaDoors | undefined;
   /** Users of the OPC UA server's settings, also while it does not run. */

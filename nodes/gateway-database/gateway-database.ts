@@ -10,6 +10,7 @@ import {
   systemClock,
 } from '../../lib/model';
 import { GatewayStore, parseStoreSettings } from '../../lib/store';
+import { CommandHolder } from '../common/command-holder';
 import { configure } from '../common/configuration';
 import { onClose } from '../common/lifecycle';
 import { redLogger } from '../common/red-logger';
@@ -61,6 +62,7 @@ const init = (RED: NodeAPI): void => {
       connections: new Map(),
       mqtt: new Map(),
       freshness: undefined,
+      commands: new CommandHolder(logger),
       opcua: undefined,
       administrators: [],
       users: new UserDirectory({ store, clock: systemClock, logger }),
@@ -73,6 +75,7 @@ const init = (RED: NodeAPI): void => {
             return health === undefined ? [] : [{ id, name, ...health }];
           }),
         ages: () => service.freshness?.(),
+        commands: () => service.commands.current?.counts(),
         clients: () => service.opcua?.counts(),
         certificate: () => service.opcua?.ownCertificate,
         process: processProbe(),
@@ -88,7 +91,8 @@ const init = (RED: NodeAPI): void => {
     onClose(this, () => {
       service.health.close();
       service.users.close();
-      return opened.then(() => store.close());
+      // A queue that closes at the same time still notes what became of its calls.
+      return Promise.all([opened, service.commands.ended]).then(() => store.close());
     });
   }
   RED.nodes.registerType('gateway-database', DatabaseNode);
