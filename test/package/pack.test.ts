@@ -25,6 +25,7 @@ const ALLOWED = [
   /^LICENSE$/,
   /^docs\/[\w-]+\.(md|png|svg)$/,
   /^examples\/.+\.json$/,
+  /^nodesets\/.+\.xml$/,
   /^flows\/[\w-]+\.(json|js)$/,
   /^dist\/(bin|lib|nodes)\/.+\.(js|d\.ts|js\.map)$/,
   /^dist\/nodes\/[\w-]+\/[\w-]+\.html$/,
