@@ -25,6 +25,8 @@ interface Deps {
   readonly clients: ClientWatch;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** The id of the command that was made of a part of a request. */
+  readonly commandOf: (part: object) => string | undefined;
 }
 
 /** As the library's own: something happened, and something was refused. */
@@ -34,6 +36,8 @@ const LONGEST_TEXT = 256;
 const MOST_REFUSED = 20;
 /** Methods by which clients only ask: GetMonitoredItems, ResendData, ConditionRefresh, ConditionRefresh2. */
 const QUESTIONS: ReadonlySet<string> = new Set(['ns=0;i=11492', 'ns=0;i=12873', 'ns=0;i=3875', 'ns=0;i=12912']);
+/** The same of ours, whose namespace has no other method of the name: GetCommands. */
+const COMMANDS_QUESTION = 'lorawan/commands/get';
 
 /** What is told of a certificate that is refused, by the status code. */
 const CERTIFICATE_EVENTS: ReadonlyMap<string, string> = new Map([
@@ -128,11 +132,13 @@ export class Audit {
   #written(
     context: Context,
     request: readonly WriteValue[],
-    { nodeId, attributeId, indexRange, value }: WriteValue,
+    part: WriteValue,
     before: Variant | undefined,
     status: StatusCode,
   ): void {
-    const { library, clients, clock } = this.#deps;
+    const { library, clients, clock, commandOf } = this.#deps;
+    const { nodeId, attributeId, indexRange, value } = part;
+    const command = commandOf(part);
     const { DataType, AttributeIds } = library;
     const attribute = AttributeIds[attributeId] ?? String(attributeId);
     clients.tell({
@@ -143,9 +149,10 @@ export class Audit {
       attribute,
       value: textOf([value.value]),
       status: status.name,
+      ...(command === undefined ? {} : { command }),
     });
     this.#raise('AuditWriteUpdateEventType', context, status, {
-      message: `${attribute} written: ${status.name}`,
+      message: `${attribute} written: ${status.name}${commandText(command)}`,
       source: 'Attribute/Write',
       sourceNode: nodeId,
       entryId: this.#entryIds.get(request),
@@ -158,14 +165,11 @@ export class Audit {
     });
   }
 
-  #called(
-    context: Context,
-    request: readonly CallMethodRequest[],
-    { objectId, methodId, inputArguments }: CallMethodRequest,
-    status: StatusCode,
-  ): void {
-    if (QUESTIONS.has(methodId.toString())) return;
-    const { library, clients, clock } = this.#deps;
+  #called(context: Context, request: readonly CallMethodRequest[], part: CallMethodRequest, status: StatusCode): void {
+    const { objectId, methodId, inputArguments } = part;
+    if (QUESTIONS.has(methodId.toString()) || methodId.value === COMMANDS_QUESTION) return;
+    const { library, clients, clock, commandOf } = this.#deps;
+    const command = commandOf(part);
     const { DataType, VariantArrayType } = library;
     // Methods of the standard take passwords and keys among others.
     const shown = methodId.namespace === 0 ? undefined : (inputArguments ?? []);
@@ -177,9 +181,10 @@ export class Audit {
       method: methodId.toString(),
       ...(shown === undefined ? {} : { value: textOf(shown) }),
       status: status.name,
+      ...(command === undefined ? {} : { command }),
     });
     this.#raise('AuditUpdateMethodEventType', context, status, {
-      message: `method called: ${status.name}`,
+      message: `method called: ${status.name}${commandText(command)}`,
       source: 'Attribute/Call',
       sourceNode: objectId,
       entryId: this.#entryIds.get(request),
@@ -258,6 +263,10 @@ function letAdministratorsHear(
     ...rolePermissions.filter((entry) => !isAdministrator(entry)),
     { roleId: administrator, permissions: permissions | PermissionFlag.ReceiveEvents },
   ]);
+}
+
+function commandText(id: string | undefined): string {
+  return id === undefined ? '' : `, command ${id}`;
 }
 
 /** Values as text, shortened. */

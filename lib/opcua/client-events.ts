@@ -54,6 +54,8 @@ export interface ClientEvent {
   readonly value?: string;
   /** Status code of the answer, e.g. `BadUserAccessDenied`. */
   readonly status?: string;
+  /** Id of the command that was made of it. */
+  readonly command?: string;
   /** When the certificate ends, ms UTC. */
   readonly validTo?: number;
 }

@@ -21,6 +21,12 @@ export interface DevicesOptions {
   readonly applications: ApplicationNodes;
   readonly profileTypes: ProfileTypes;
   readonly heartbeat: Heartbeat;
+  /** Told after the nodes of a device were made, changed, or put out of service. */
+  readonly onShown: (nodes: DeviceNodes) => void;
+  /** Told before the nodes of a device are deleted. */
+  readonly onDelete: (nodes: DeviceNodes) => void;
+  /** Whether a client monitors what others have put below a device. */
+  readonly isMonitored: (nodes: DeviceNodes) => boolean;
 }
 
 export class Devices {
@@ -93,6 +99,7 @@ export class Devices {
     if (nodes.shown === undefined) this.#others--;
     nodes.show(device, parent, profile);
     this.#options.heartbeat.follow(nodes, device, profile);
+    this.#options.onShown(nodes);
     return true;
   }
 
@@ -102,6 +109,7 @@ export class Devices {
     const nodes = this.#make(parent, device.devEui, device.name, profile);
     nodes.show(device, parent, profile);
     this.#options.heartbeat.follow(nodes, device, profile);
+    this.#options.onShown(nodes);
     return nodes;
   }
 
@@ -137,6 +145,7 @@ export class Devices {
     for (const nodes of this.#devices.values()) {
       if (inventory.devices.has(nodes.devEui) || nodes.shown === undefined || nodes.removedAt !== undefined) continue;
       nodes.remove(clock.monotonic());
+      this.#options.onShown(nodes);
       logger.info({
         operation: 'build-address-space',
         event: 'removed',
@@ -154,9 +163,11 @@ export class Devices {
    */
   *bury(until: number): Generator<void> {
     for (const nodes of this.#devices.values()) {
-      if (nodes.removedAt === undefined || nodes.removedAt > until || nodes.isMonitored) continue;
+      if (nodes.removedAt === undefined || nodes.removedAt > until) continue;
+      if (nodes.isMonitored || this.#options.isMonitored(nodes)) continue;
       this.#devices.delete(nodes.devEui);
       this.#options.heartbeat.delete(nodes);
+      this.#options.onDelete(nodes);
       this.#options.factory.addressSpace.deleteNode(nodes.object);
       yield;
     }

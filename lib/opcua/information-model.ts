@@ -15,6 +15,7 @@ import {
   type Unsubscribe,
 } from '../model';
 import { ApplicationNodes } from './application-nodes';
+import { CommandModel } from './commands/command-model';
 import type { DeviceNodes } from './device-nodes';
 import { Devices } from './devices';
 import { Heartbeat } from './heartbeat';
@@ -49,6 +50,7 @@ export class InformationModel {
   readonly #applications: ApplicationNodes;
   readonly #profileTypes: ProfileTypes;
   readonly #devices: Devices;
+  readonly commands: CommandModel;
   readonly #radioGateways: RadioGateways;
   readonly #heartbeat: Heartbeat;
   readonly #sources = new MergedSources();
@@ -93,6 +95,18 @@ export class InformationModel {
       applications: this.#applications,
       profileTypes: this.#profileTypes,
       heartbeat: this.#heartbeat,
+      onShown: (nodes) => this.commands.follow(nodes),
+      onDelete: (nodes) => this.commands.forget(nodes),
+      isMonitored: ({ devEui }) => this.commands.isMonitored(devEui),
+    });
+    this.commands = new CommandModel({
+      factory,
+      clock,
+      logger,
+      repeated,
+      network: this.#applications.network,
+      devices: this.#devices,
+      schedule,
     });
   }
 
@@ -170,6 +184,7 @@ export class InformationModel {
 
   close(): void {
     this.#closed = true;
+    this.commands.close();
     this.#heartbeat.close();
     this.#sweep?.cancel();
     this.#slices.clear();

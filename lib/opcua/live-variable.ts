@@ -71,6 +71,17 @@ export class LiveVariable {
     this.#writer.setDataType(this.variable, type);
   }
 
+  /** Changes the type; what was shown is forgotten, because it does not fit any more. */
+  changeType(type: ValueType, now: Date): void {
+    if (type === this.#type) return;
+    this.#type = type;
+    this.#value = undefined;
+    this.#quality = 'BadWaitingForInitialData';
+    this.#time = this.#statusTime = 0;
+    this.#writer.setDataType(this.variable, type);
+    if (!this.#outOfService) this.#show(now, now);
+  }
+
   /** Shows a new value, whatever its time. It must fit the type, which must be settled. */
   set(value: PlainValue, quality: Quality, sourceTime: Date, serverTime: Date): void {
     this.#value = value;

@@ -75,7 +75,7 @@ export function typeDefinitionOf({ unit, range, states }: MetricMeaning, type: V
   if (states !== undefined) {
     if (type === 'Boolean') return 'TwoStateDiscreteType';
     // Part 8 §5.3.3.4 allows integers only: a Double is a data item with the same properties, and not of that type.
-    return type === 'Int64' ? 'MultiStateValueDiscreteType' : 'DataItemType';
+    return type === 'Int64' || type === 'Int32' ? 'MultiStateValueDiscreteType' : 'DataItemType';
   }
   if (unit !== undefined) return range === undefined ? 'AnalogUnitType' : 'AnalogUnitRangeType';
   return range === undefined ? 'BaseDataVariableType' : 'AnalogItemType';

@@ -80,7 +80,7 @@ export class NodeFactory {
     this.writer = new ValueWriter(library, namespaces.di.index);
     this.#historizing = new Historizing(library, addressSpace, namespaces.gateway);
     this.#semantics = new MetricSemantics(library, namespaces.gateway, this.writer, clock);
-    this.types = createObjectTypes(addressSpace, namespaces, (type, members) => {
+    this.types = createObjectTypes(library, addressSpace, namespaces, (type, members) => {
       for (const [, specification] of Object.entries(members)) this.#addToType(type, specification);
     });
   }
@@ -191,6 +191,19 @@ export class NodeFactory {
       // As plain texts, which the library makes into objects when somebody asks for them.
       displayName: name,
       description: name === key ? key : `${name} (${key})`,
+      componentOf: parent,
+      typeDefinition: typeDefinitionOf(meaning, type),
+      ...this.attributes(type),
+    });
+    return new LiveVariable(this.writer, variable, type, this.now());
+  }
+
+  /** The variable by which a command is sent; who may write it is said by the caller. */
+  commandValue(parent: UAObject, id: string, type: ValueType, meaning: MetricMeaning): LiveVariable {
+    const variable = this.namespaces.gateway.addVariable({
+      nodeId: `s=${id}`,
+      browseName: { name: 'Value', namespaceIndex: this.namespaces.model.index },
+      displayName: this.#modelText('Value'),
       componentOf: parent,
       typeDefinition: typeDefinitionOf(meaning, type),
       ...this.attributes(type),

@@ -4,13 +4,15 @@
  * wants serial number, revisions, manual and manufacturer of each device, ComponentType has the same as optional.
  */
 import type { AddressSpace, UAObjectType } from 'node-opcua';
+import { COMMAND, COMMANDS, type CommandTypes, completeCommandTypes } from './commands/command-types';
 import { DEVICE_HEALTH, IDENTIFICATION, RADIO, RADIO_GATEWAY, STATUS } from './device-types';
 import { CONNECTION, GATEWAY, MQTT, STORE } from './gateway-types';
 import { CLIENTS, DEVICES, ERRORS, type HealthTypes, PROCESS } from './health-types';
+import type { Library } from './library';
 import type { Namespaces } from './namespaces';
 import type { VariableSpecification } from './node-factory';
 
-export interface ObjectTypes extends HealthTypes {
+export interface ObjectTypes extends HealthTypes, CommandTypes {
   readonly network: UAObjectType;
   readonly application: UAObjectType;
   readonly device: UAObjectType;
@@ -33,10 +35,12 @@ interface Part {
   readonly name: string;
   readonly type: UAObjectType | 'FolderType';
   readonly inDi?: boolean;
+  readonly isOptional?: boolean;
 }
 
 /** Makes the types. Their names are their node ids. */
 export function createObjectTypes(
+  library: Library,
   addressSpace: AddressSpace,
   { model, di }: Namespaces,
   addMembers: AddMembers,
@@ -78,6 +82,10 @@ export function createObjectTypes(
     clients: make('ClientCountsType', 'What OPC UA clients have open'),
     process: make('ProcessType', 'The process of the program'),
     errors: make('ErrorCountsType', 'Errors of a connection by kind'),
+    command: make('LoRaWANCommandType', 'Something that a device can be told, and what became of the last one'),
+    deviceCommands: make('LoRaWANDeviceCommandsType', 'What a device can be told', group),
+    commands: make('LoRaWANCommandsType', 'The commands of all devices'),
+    commandEvent: make('LoRaWANCommandEventType', 'What became of a command, or why it was refused', 'BaseEventType'),
   };
   addMembers(types.device, { deviceHealth: DEVICE_HEALTH });
   addMembers(types.radio, RADIO);
@@ -92,24 +100,31 @@ export function createObjectTypes(
   addMembers(types.clients, CLIENTS);
   addMembers(types.process, PROCESS);
   addMembers(types.errors, ERRORS);
+  addMembers(types.command, COMMAND);
+  addMembers(types.commands, COMMANDS);
+  completeCommandTypes(library, model, types);
   for (const type of [types.device, types.radioGateway])
     type.addReference({ referenceType: 'HasInterface', nodeId: standard('IDeviceHealthType').nodeId });
   const addParts = (of: UAObjectType, parts: readonly Part[]): void => {
-    for (const { name, type, inDi = false } of parts)
+    for (const { name, type, inDi = false, isOptional = false } of parts)
       model.addObject({
         nodeId: `s=${of.browseName.name}/${name}`,
         browseName: { name, namespaceIndex: (inDi ? di : model).index },
         componentOf: of,
         typeDefinition: type,
-        modellingRule: 'Mandatory',
+        modellingRule: isOptional ? 'Optional' : 'Mandatory',
       });
   };
-  addParts(types.network, [{ name: 'Gateways', type: 'FolderType' }]);
+  addParts(types.network, [
+    { name: 'Gateways', type: 'FolderType' },
+    { name: 'Commands', type: types.commands },
+  ]);
   addParts(types.device, [
     { name: 'Measurements', type: types.measurements },
     { name: 'Radio', type: types.radio },
     { name: 'Status', type: types.status },
     { name: 'Identification', type: types.identification, inDi: true },
+    { name: 'Commands', type: types.deviceCommands, isOptional: true },
   ]);
   addParts(types.gateway, [
     { name: 'Connections', type: 'FolderType' },

@@ -5,6 +5,7 @@ import type { Accounts } from './accounts';
 import { Audit } from './audit';
 import { Authenticator } from './authentication';
 import { ClientWatch } from './client-events';
+import { CommandService } from './commands/command-service';
 import { GatewayNodes } from './gateway-nodes';
 import type { ServerGuards } from './guarded-server';
 import { publishCapabilities } from './history/capabilities';
@@ -111,7 +112,8 @@ export async function openServer(opening: Opening): Promise<Running> {
     repeated,
     onConnectionRefused: (address, reason) => clients?.connectionRefused(address, reason),
   });
-  audit = new Audit({ library, server, clients, clock, logger });
+  const commands = new CommandService({ library, engine: server.engine, model: model.commands, clock });
+  audit = new Audit({ library, server, clients, clock, logger, commandOf: (part) => commands.idOf(part) });
   try {
     await server.start();
   } catch (error) {

@@ -2,7 +2,7 @@
  * Who may do what, by the well-known roles of Part 3 §4.9. Rights are set once per namespace (DefaultRolePermissions,
  * Part 5 §6.3.13), not per node: a hundred thousand nodes cost nothing.
  */
-import type { AddressSpace, NodeId, RolePermissionTypeOptions } from 'node-opcua';
+import type { AddressSpace, NodeId, RolePermissionTypeOptions, UAMethod } from 'node-opcua';
 import type { Role } from '../model';
 import type { Library } from './library';
 import { DI_NAMESPACE, GATEWAY_NAMESPACE, MODEL_NAMESPACE } from './namespaces';
@@ -52,6 +52,19 @@ export function grantRights(library: Library, addressSpace: AddressSpace, allowA
   grant(GATEWAY_NAMESPACE, allowAnonymous ? { ...INSTANCES, Anonymous: OBSERVE } : INSTANCES);
   const diagnostics = permissions(library, DIAGNOSTICS);
   for (const id of DIAGNOSTICS_NODES) addressSpace.findNode(`i=${id}`)?.setRolePermissions(diagnostics);
+}
+
+/** Whoever may look may call a method by which clients only ask. */
+export function grantCall(library: Library, method: UAMethod): void {
+  const ask = `${OBSERVE} | Call`;
+  method.setRolePermissions(
+    permissions(library, {
+      Observer: ask,
+      Operator: ask,
+      Engineer: ask,
+      SecurityAdmin: `${ask} | ReadRolePermissions`,
+    }),
+  );
 }
 
 function permissions(library: Library, rights: Rights): RolePermissionTypeOptions[] {

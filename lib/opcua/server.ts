@@ -3,6 +3,7 @@ import type { OPCUAServer } from 'node-opcua';
 import {
   type ClientCounts,
   type Clock,
+  type CommandDoors,
   type ConnectionHealth,
   type DeviceEvent,
   errorText,
@@ -49,6 +50,7 @@ export class GatewayServer {
   readonly #repeated: RepeatedEntries;
   readonly #accounts: Accounts;
   readonly #sources = new Map<ModelSource, { detach: Unsubscribe | undefined }>();
+  #commands: { readonly doors: CommandDoors; detach: Unsubscribe | undefined } | undefined;
   readonly #listeners = new Map<(event: ClientEvent) => void, Unsubscribe | undefined>();
   #running: Running | undefined;
   #selfCheck: SelfCheck | undefined;
@@ -122,6 +124,22 @@ export class GatewayServer {
       if (this.#sources.get(source) === entry) this.#sources.delete(source);
       entry.detach?.();
       entry.detach = undefined;
+    };
+  }
+
+  /**
+   * Shows and serves the commands of a queue until the returned function is called; one attached before is given up.
+   * Without one the nodes stay, values are BadOutOfService, and writes and calls are answered BadNotConnected. May be
+   * called before {@link start}.
+   */
+  attachCommands(doors: CommandDoors): Unsubscribe {
+    this.#commands?.detach?.();
+    const entry = { doors, detach: this.#running?.model.commands.attach(doors) };
+    this.#commands = entry;
+    return () => {
+      if (this.#commands !== entry) return;
+      this.#commands = undefined;
+      entry.detach?.();
     };
   }
 
@@ -237,6 +255,7 @@ export class GatewayServer {
     }
     const { model, clients } = this.#running;
     for (const [source, entry] of this.#sources) entry.detach = model.attach(source);
+    if (this.#commands !== undefined) this.#commands.detach = model.commands.attach(this.#commands.doors);
     for (const listener of this.#listeners.keys()) this.#listeners.set(listener, clients.on(listener));
     this.#announce(this.#clock.monotonic() - begun);
     this.#selfCheck = new SelfCheck({
@@ -299,6 +318,7 @@ export class GatewayServer {
       entry.detach?.();
       entry.detach = undefined;
     }
+    this.#commands?.detach?.();
     model.close();
     history.close();
     running.security.close();

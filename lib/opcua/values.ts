@@ -10,6 +10,7 @@ import type { Library } from './library';
 export type ScalarType =
   | MetricDataType
   | 'Byte'
+  | 'Int32'
   | 'UInt32'
   | 'UInt64'
   | 'DateTime'

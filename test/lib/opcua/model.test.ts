@@ -111,7 +111,7 @@ test('every quality is a status code of the library, with the same number', () =
 });
 
 test('the tree, by identity and with names for people', async () => {
-  assert.deepEqual(await displayNames('ns=3;s=lorawan'), ['Gateways', 'Hall', 'NodeVersion', 'Yard']);
+  assert.deepEqual(await displayNames('ns=3;s=lorawan'), ['Commands', 'Gateways', 'Hall', 'NodeVersion', 'Yard']);
   assert.deepEqual(await displayNames(`ns=3;s=application/${APPLICATION}`), ['NodeVersion', 'Sensor 1']);
   assert.deepEqual(await displayNames(D1), ['DeviceHealth', 'Identification', 'Measurements', 'Radio', 'Status']);
   assert.deepEqual(await displayNames(`${D1}/metric`), ['NodeVersion', 'Temperature', 'door']);
@@ -383,7 +383,7 @@ test('renames and moves change what is there, in place', async () => {
   source.metricsChanged(source.define(1, 'temperature', 'Double', 'Air temperature'));
   source.changed();
   await server.settled();
-  assert.deepEqual(await displayNames('ns=3;s=lorawan'), ['Gateways', 'Great hall', 'NodeVersion', 'Yard']);
+  assert.deepEqual(await displayNames('ns=3;s=lorawan'), ['Commands', 'Gateways', 'Great hall', 'NodeVersion', 'Yard']);
   assert.deepEqual(await displayNames(`ns=3;s=application/${APPLICATION}`), ['NodeVersion']);
   assert.deepEqual(await displayNames(`ns=3;s=application/${OTHER_APPLICATION}`), ['NodeVersion', 'Renamed']);
   assert.ok((await displayNames(`${D1}/metric`)).includes('Air temperature'));
@@ -446,7 +446,7 @@ test('a removed device is deleted after its time, but not under the eyes of a cl
   await clock.advance(KEPT);
   await server.settled();
   assert.equal(await statusOf(`ns=3;s=${devEuiOf(2)}/metric/level`), 'BadNodeIdUnknown');
-  assert.deepEqual(await displayNames('ns=3;s=lorawan'), ['Gateways', 'Hall', 'NodeVersion']);
+  assert.deepEqual(await displayNames('ns=3;s=lorawan'), ['Commands', 'Gateways', 'Hall', 'NodeVersion']);
   assert.equal(await statusOf(TEMPERATURE), 'BadOutOfService', 'monitored');
   await until(() => values.at(-1)?.statusCode.name === 'BadOutOfService');
   await item.terminate();
