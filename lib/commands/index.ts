@@ -27,6 +27,8 @@ export type {
   QueueResult,
 } from './doors';
 export { expectationOf } from './entry';
+export { makeId } from './ids';
+export { KnownDevices } from './known-devices';
 export { advance, type CommandInput, isBeforeTransmission, isUnsent, rankOf } from './life-cycle';
 export { type DownlinkMessage, MessageDownlinks, queueItemIdOf } from './message-downlinks';
 export { parseParameters } from './parameters';
@@ -35,4 +37,5 @@ export { decodePayload, encodePayload } from './payload';
 export { COMMAND_PRESETS, type CommandPreset, presetFields } from './presets';
 export { CommandQueue, type CommandQueueDependencies } from './queue';
 export type { QueueItem } from './queue-picture';
+export { DISPATCHES, type Dispatch, parseQueueSettings, type QueueSettings } from './queue-settings';
 export { fromRecord, toRecord } from './records';

@@ -4,7 +4,7 @@
  * more. ChirpStack keeps the id, and drops the same id while it is queued.
  */
 import { createHash } from 'node:crypto';
-import type { DevEui, Unsubscribe } from '../model';
+import { type DevEui, errorText, type Unsubscribe } from '../model';
 import type { DownlinkItem, Downlinks, EnqueueResult, FlushResult, QueueResult } from './doors';
 
 /** JSON of a command as ChirpStack reads it (integration.proto DownlinkCommand). */
@@ -59,7 +59,7 @@ export class MessageDownlinks implements Downlinks {
         expiresAt: rfc3339(expiry),
       });
     } catch (error) {
-      return Promise.resolve({ kind: 'unsent', reason: String(error) });
+      return Promise.resolve({ kind: 'unsent', reason: errorText(error) });
     }
     return Promise.resolve({
       kind: 'accepted',

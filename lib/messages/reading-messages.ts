@@ -32,7 +32,7 @@ import {
 } from '../model';
 
 /** What every Node-RED message may carry besides. */
-interface BaseMessage {
+export interface BaseMessage {
   _msgid?: string | undefined;
   topic?: string | undefined;
   [property: string]: unknown;
@@ -130,7 +130,7 @@ const optional = <T>(parse: (value: unknown, field: string) => T, field: string)
     );
 };
 
-const deviceSchema = z.object({
+export const deviceSchema = z.object({
   devEui: required<DevEui>(parseDevEui, 'msg.device.devEui'),
   name: z.string().max(512).optional(),
   applicationId: optional<ApplicationId>(parseApplicationId, 'msg.device.applicationId'),
@@ -162,7 +162,8 @@ const radioSchema = z.object({
 /** 9999-12-31, the last instant that OPC UA can show as a date (Part 6 §5.2.2.5). */
 const LATEST_TIME = 253_402_214_400_000;
 
-const timeSchema = z.union([
+/** An instant as a flow may give it; ms UTC. */
+export const timeSchema = z.union([
   z.number().min(0).max(LATEST_TIME),
   z.date().transform((date) => date.getTime()),
   z.iso.datetime({ offset: true }).transform((text) => Date.parse(text)),
@@ -193,7 +194,7 @@ function envelopeFault(issue: z.core.$ZodIssue, message: unknown): Fault {
 }
 
 /** Drops keys whose value is undefined, so that optional properties are absent rather than undefined. */
-function compact<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+export function compact<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {
   return Object.fromEntries(Object.entries(value).filter(([, inner]) => inner !== undefined)) as {
     [K in keyof T]: Exclude<T[K], undefined>;
   };

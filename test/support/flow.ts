@@ -8,6 +8,7 @@ import chirpstackConnection from '../../nodes/chirpstack-connection/chirpstack-c
 import chirpstackEvents from '../../nodes/chirpstack-events/chirpstack-events';
 import chirpstackPoller from '../../nodes/chirpstack-poller/chirpstack-poller';
 import chirpstackSimulator from '../../nodes/chirpstack-simulator/chirpstack-simulator';
+import commandQueue from '../../nodes/command-queue/command-queue';
 import gatewayAdmin from '../../nodes/gateway-admin/gateway-admin';
 import gatewayDatabase from '../../nodes/gateway-database/gateway-database';
 import metricStore from '../../nodes/metric-store/metric-store';
@@ -23,6 +24,7 @@ const OUR_NODES: readonly NodeInitializer[] = [
   chirpstackEvents,
   chirpstackPoller,
   chirpstackSimulator,
+  commandQueue,
   gatewayAdmin,
   gatewayDatabase,
   metricStore,

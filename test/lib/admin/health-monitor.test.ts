@@ -9,6 +9,7 @@ import {
   type EventLoopDelay,
   type GatewayEui,
   type GatewayHealth,
+  type QueueCounts,
   type GatewayState,
   type Inventory,
   type MqttReport,
@@ -62,6 +63,7 @@ let clock: ManualClock;
 let probe: Process;
 let connections: ReportedConnection[];
 let clients: ClientCounts | undefined;
+let commands: QueueCounts | undefined;
 let mqtt: MqttReport[];
 let certificate: { validTo: number } | undefined;
 let inventory: Inventory;
@@ -75,6 +77,7 @@ beforeEach(() => {
   probe = new Process();
   connections = [];
   clients = undefined;
+  commands = undefined;
   mqtt = [];
   certificate = undefined;
   inventory = EMPTY_INVENTORY;
@@ -96,6 +99,7 @@ beforeEach(() => {
     mqtt: () => mqtt,
     certificate: () => certificate,
     ages: () => ({ values: { fresh: 9, stale: 0, dead: 1 }, devices: { fresh: 1, stale: 0, dead: 1 } }),
+    commands: () => commands,
     clients: () => clients,
     process: probe,
     clock,
@@ -110,6 +114,7 @@ afterEach(() => {
 describe('the health of the gateway', () => {
   test('is one picture of all that is known', () => {
     clients = { sessions: 1, channels: 2, subscriptions: 3, monitoredItems: 4 };
+    commands = { queued: 1, sending: 2, enqueued: 3, awaiting: 4 };
     connections = [{ id: 'main', name: 'Main', health: connectionOf({ network: 2 }) }];
     const { connections: shown, ...health } = monitor.current();
     assert.deepEqual(shown, [
@@ -119,6 +124,7 @@ describe('the health of the gateway', () => {
     assert.equal(health.serviceLevel, 255);
     assert.deepEqual(health.devices, { total: 0, fresh: 1, stale: 0, dead: 1 });
     assert.deepEqual(health.clients, clients);
+    assert.deepEqual(health.commands, commands);
     assert.deepEqual(health.memory, { rss: 3, heapUsed: 1, heapTotal: 2 });
     assert.equal(health.storeSize, undefined);
     assert.equal(health.lastEvent, undefined);

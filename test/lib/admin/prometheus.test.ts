@@ -135,6 +135,7 @@ const anyHealth: fc.Arbitrary<GatewayHealth> = fc
       devices: ages.map((known) => ({ ...known, total: known.fresh })),
       values: ages,
       storeSize: fc.record({ bytes: count, freeBytes: count }),
+      commands: fc.record({ queued: count, sending: count, enqueued: count, awaiting: count }),
       clients: fc.record({ sessions: count, channels: count, subscriptions: count, monitoredItems: count }),
       eventLoop: fc.record({ p50: amount, p99: amount, max: amount }),
       cpu: amount,
@@ -182,6 +183,7 @@ describe('the text for Prometheus', () => {
           certificate: { validTo: Date.UTC(2026, 10, 26) },
           lastEvent: 1_500,
           storeSize: { bytes: 4_096, freeBytes: 512 },
+          commands: { queued: 1, sending: 2, enqueued: 3, awaiting: 4 },
           clients: { sessions: 1, channels: 2, subscriptions: 3, monitoredItems: 4 },
           eventLoop: { p50: 1, p99: 25, max: 1_250 },
         }),
@@ -212,6 +214,7 @@ describe('the text for Prometheus', () => {
     assert.equal(value('lorua_store_state', { state: 'healthy' }), 1);
     assert.equal(value('lorua_store_committed_samples_total'), 26);
     assert.equal(value('lorua_store_size_bytes'), 4_096);
+    assert.equal(value('lorua_commands', { place: 'enqueued' }), 3);
     assert.equal(value('lorua_opcua_up'), 1);
     assert.equal(value('lorua_opcua_monitored_items'), 4);
     assert.equal(value('lorua_mqtt_up', { node: 'Events', id: 'm' }), 0);
@@ -233,6 +236,7 @@ describe('the text for Prometheus', () => {
       certificate: { validTo: 1 },
       lastEvent: 1,
       storeSize: { bytes: 1, freeBytes: 1 },
+      commands: { queued: 1, sending: 1, enqueued: 1, awaiting: 1 },
       clients: { sessions: 1, channels: 1, subscriptions: 1, monitoredItems: 1 },
       eventLoop: { p50: 1, p99: 1, max: 1 },
     });

@@ -1,0 +1,171 @@
+/** What a command-queue does with the messages that it gets. */
+import type { NodeMessageInFlow } from 'node-red';
+import { type CommandQueue, type KnownDevices, makeId } from '../../lib/commands';
+import {
+  cancelMessage,
+  deviceEventFromMessage,
+  devEuiOf,
+  flushMessage,
+  parseCancelMessage,
+  parseCommandMessage,
+  parseFlushMessage,
+  parseReadingMessage,
+} from '../../lib/messages';
+import {
+  type Command,
+  type CommandDoors,
+  CommandRefusedError,
+  type CommandRequest,
+  type Role,
+  refuseCommand,
+  systemClock,
+} from '../../lib/model';
+import { userOf } from '../common/administration';
+import type { Send } from '../common/input';
+import type { DatabaseService } from '../common/services';
+
+/** Messages that asked for commands and are remembered for their statuses. */
+const MAX_ASKED = 1_000;
+/** Who of the gateway's own users may send commands. */
+const SENDERS: readonly Role[] = ['Operator', 'Engineer'];
+
+export interface QueueInputDependencies {
+  readonly queue: CommandQueue;
+  readonly doors: CommandDoors;
+  readonly devices: KnownDevices;
+  readonly users: DatabaseService['users'];
+}
+
+type Message = NodeMessageInFlow & Readonly<Record<string, unknown>>;
+
+export class QueueInput {
+  readonly #deps: QueueInputDependencies;
+  /** By id of the command, oldest first. */
+  readonly #asked = new Map<string, Message>();
+  readonly #opened: Promise<void>;
+  #open: () => void = () => undefined;
+
+  constructor(deps: QueueInputDependencies) {
+    this.#deps = deps;
+    this.#opened = new Promise((resolve) => {
+      this.#open = resolve;
+    });
+  }
+
+  /** Messages that came before are dealt with now. */
+  open(): void {
+    this.#open();
+  }
+
+  /** Nothing waits any longer. */
+  close(): void {
+    this.#open();
+    this.#asked.clear();
+  }
+
+  /** The message that asked for a command, as far as it is known. */
+  askedBy({ id, endedAt }: Command): Message | undefined {
+    const message = this.#asked.get(id);
+    // Late evidence may still come, but it is for those who remember the command by its id.
+    if (endedAt !== undefined) this.#asked.delete(id);
+    return message;
+  }
+
+  async take(given: NodeMessageInFlow, send: Send): Promise<void> {
+    const message = given as Message;
+    await this.#opened;
+    switch (message.topic) {
+      case 'command':
+        return this.#command(message);
+      case 'command-cancel': {
+        const { id, user = '' } = parseCancelMessage(message);
+        this.#judgeSender(message, id);
+        send([cancelMessage(await this.#deps.doors.cancel(id, userOf(message) ?? user), message), null]);
+        return;
+      }
+      case 'command-flush': {
+        const { devEui, user = '' } = parseFlushMessage(message);
+        this.#judgeSender(message, devEui);
+        send([flushMessage(await this.#deps.doors.flush(devEui, userOf(message) ?? user), message), null]);
+        return;
+      }
+      case 'device-event': {
+        const event = deviceEventFromMessage(message);
+        this.#deps.devices.heard(event.device);
+        this.#deps.queue.receive(event);
+        return;
+      }
+      case 'health':
+      case 'command-status':
+        return;
+      default:
+        this.#reading(message);
+    }
+  }
+
+  async #command(message: Message): Promise<void> {
+    const { device, name, parameters, user = '', source = 'flow', ...rest } = parseCommandMessage(message);
+    const { refusal: _, error: __, ...base } = message;
+    const id = rest.id ?? makeId(systemClock, Math.random);
+    const vouched = userOf(message);
+    this.#deps.devices.heard(device);
+    const request: CommandRequest = {
+      ...rest,
+      id,
+      devEui: device.devEui,
+      name,
+      parameters,
+      user: vouched ?? user,
+      source: vouched === undefined ? source : 'dashboard',
+    };
+    const isKnown = this.#deps.doors.command(id) !== undefined;
+    // Its first states are told before it is answered.
+    if (!isKnown) this.#remember(id, base as Message);
+    try {
+      const roles = this.#judgeSender(message, name);
+      await this.#deps.doors.submit(roles === undefined ? request : { ...request, roles });
+    } catch (error) {
+      if (!isKnown) this.#asked.delete(id);
+      // A Catch node gets the message: not under `command`, or whoever wires it back would confirm without a look.
+      if (error instanceof CommandRefusedError) {
+        const { refusal: kind, faults, confirmation } = error;
+        Object.assign(message, { refusal: { kind, faults, ...(confirmation === undefined ? {} : { confirmation }) } });
+      }
+      throw error;
+    }
+  }
+
+  /** Readings are many: only those that a command waits for are looked at. */
+  #reading(message: Message): void {
+    const { queue, devices } = this.#deps;
+    const devEui = devEuiOf(message);
+    if (devEui === undefined) return;
+    const isExpected = queue.commands(devEui).some(({ expected }) => expected !== undefined);
+    if (!isExpected && !devices.wants(devEui)) return;
+    const { reading } = parseReadingMessage(message, systemClock);
+    devices.heard(reading.device, reading);
+    if (isExpected) queue.measure(reading);
+  }
+
+  /** Roles of the user who is logged in at the dashboard that the message comes from; a flow may do everything. */
+  #judgeSender(message: Message, subject: string): readonly Role[] | undefined {
+    const name = userOf(message);
+    const account = name === undefined ? undefined : this.#deps.users.find(name);
+    if (account === undefined) return undefined;
+    if (account.isDisabled || !account.roles.some((role) => SENDERS.includes(role)))
+      refuseCommand(
+        'not-permitted',
+        'user',
+        name,
+        `only an ${SENDERS.join(' or ')} sends commands and takes them back (${subject})`,
+        'Log in as one.',
+      );
+    return account.roles;
+  }
+
+  #remember(id: string, message: Message): void {
+    const [oldest] = this.#asked.keys();
+    if (this.#asked.size >= MAX_ASKED && oldest !== undefined) this.#asked.delete(oldest);
+    this.#asked.set(id, message);
+  }
+}
