@@ -2,6 +2,7 @@
  * `npm run bench`: prints figures for people, then one line of JSON for machines. `npm run bench -- history restore`
  * measures these alone.
  */
+import { commands } from './commands';
 import type { Figures } from './figures';
 import { aggregates, history } from './history';
 import { insert } from './insert';
@@ -16,6 +17,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Figures>>> = {
   prune,
   history,
   aggregates,
+  commands,
   notification,
   sampling,
   scale,
