@@ -4,6 +4,7 @@
 export const PAGES = [
   { file: 'overview', title: 'Overview', icon: 'view-dashboard-outline' },
   { file: 'health', title: 'Health', icon: 'heart-pulse' },
+  { file: 'commands', title: 'Commands', icon: 'send-outline' },
   { file: 'clients', title: 'Clients', icon: 'certificate-outline' },
   { file: 'users', title: 'Users', icon: 'account-multiple-outline' },
   { file: 'audit', title: 'Audit', icon: 'clipboard-text-clock-outline' },

@@ -3,6 +3,8 @@
 
 export const data = {
   language: 'en-US',
+  // Beginning of the page's own words for faults.
+  page: '',
   marks: { ok: '●', warning: '▲', error: '■', unknown: '…' },
   // Clock of the gateway minus clock of the browser: ages must not depend on how the browser's clock is set.
   clockOffset: 0,
@@ -149,7 +151,14 @@ export const methods = {
   },
   /** A fault in the words of the page where it has some, else in those of the gateway. */
   faultText(fault) {
-    return this.known('fault.' + fault.field, [fault.rule, fault.cure].filter((text) => text).join('. '));
+    const own = [fault.rule, fault.cure].filter((text) => text).join('. ');
+    if (fault.field !== 'user')
+      return this.known(this.page + '.fault.' + fault.field, this.known('fault.' + fault.field, own));
+    // Who may depends on what was to be done.
+    const [roles] = /\b(?:Observer|Operator|Engineer|SecurityAdmin)(?: or \w+)*/.exec(fault.rule) || [];
+    if (roles === undefined) return own;
+    const names = roles.split(' or ').map((role) => this.t('quoted', { text: this.known('role.' + role, role) }));
+    return this.t('fault.user', { roles: new Intl.ListFormat(this.language, { type: 'disjunction' }).format(names) });
   },
   faultsOf(errors, fields) {
     return errors.filter(({ field }) => fields.some((name) => field === name || field.startsWith(name + '.')));
@@ -162,11 +171,16 @@ export const methods = {
   say(level, text) {
     this.notice = { level, text };
   },
-  /** Asks for a yes before something is done. `act`: title, text, facts, action, isDanger, topic, payload, done. */
+  /** Asks for a yes before something is done. `act`: title, text, facts, action, isDanger, topic, payload, done, faults. */
   confirm(act) {
     this.notice = null;
     this.confirmation = { facts: [], isDanger: false, ...act, isBusy: false, errors: [] };
     this.$nextTick(() => this.$refs.confirmation.showModal());
+  },
+  /** What came of an act: a text, or what makes one of the result. */
+  sayDone(done, result) {
+    const { level, text } = typeof done === 'function' ? done(result) : { level: 'ok', text: done };
+    this.say(level, text);
   },
   async confirmed() {
     const act = this.confirmation;
@@ -176,9 +190,10 @@ export const methods = {
     const answer = await this.ask(act.topic, act.payload);
     act.isBusy = false;
     // Closed in the meantime: what came of it is said all the same.
-    if (!answer.ok && this.confirmation === act) act.errors = answer.errors;
-    else if (answer.ok) this.say('ok', act.done);
-    else this.say('error', answer.errors.map((fault) => this.faultText(fault)).join(' '));
+    const errors = answer.ok ? [] : act.faults ? act.faults(answer) : answer.errors;
+    if (!answer.ok && this.confirmation === act) act.errors = errors;
+    else if (answer.ok) this.sayDone(act.done, answer.result);
+    else this.say('error', errors.map((fault) => this.faultText(fault)).join(' '));
     if (answer.ok && this.confirmation === act) this.$refs.confirmation.close();
     this.refresh();
   },

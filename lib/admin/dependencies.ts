@@ -95,7 +95,7 @@ export interface AdministrationDependencies {
   readonly administrators: () => readonly SettingsUser[];
   readonly users: UserDirectory;
   /** `undefined` while no command queue runs. */
-  readonly commands?: () => CommandDoors | undefined;
+  readonly commands: () => CommandDoors | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
 }

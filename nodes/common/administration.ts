@@ -16,6 +16,7 @@ export function administrationOf(service: DatabaseService, logger: Logger): Admi
     opcua: () => service.opcua,
     administrators: () => service.administrators,
     users: service.users,
+    commands: () => service.commands.current,
     clock: systemClock,
     logger,
   });

@@ -53,7 +53,7 @@ export interface CancelledCommand {
 
 export function commandTopics(deps: AdministrationDependencies, acts: Acts, signal: AbortSignal): UseCases {
   const { store } = deps;
-  const doors = (topic: string): CommandDoors => deps.commands?.() ?? noQueue(topic);
+  const doors = (topic: string): CommandDoors => deps.commands() ?? noQueue(topic);
   return [
     question('commands.definitions', definitionsPayload, ({ devEui }) => {
       const queue = doors('commands.definitions');
