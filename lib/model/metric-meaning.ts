@@ -86,6 +86,11 @@ function unitInBrackets(name: string): Unit | undefined {
   return text === '' || NO_UNIT_IN_BRACKETS.has(text) ? undefined : parseUnit(text);
 }
 
+function hasTags(holder: { readonly tags: Readonly<Record<string, string>> } | undefined): boolean {
+  for (const tag in holder?.tags) if (tag !== '') return true;
+  return false;
+}
+
 /** Own, device's and profile's word on something, in this order; a senseless one is as good as none. */
 function said<Value>(
   { own, device, profile }: MeaningSources,
@@ -93,6 +98,8 @@ function said<Value>(
   key: string,
   parse: (text: string) => Value | undefined,
 ): { readonly value: Value; readonly source: UnitSource } | undefined {
+  // Most metrics are never spoken of.
+  if (own === undefined && !hasTags(device) && !hasTags(profile)) return undefined;
   const tag = `${what}_${key}`;
   const tagOf = (holder: { readonly tags: Readonly<Record<string, string>> } | undefined): string | undefined =>
     holder !== undefined && Object.hasOwn(holder.tags, tag) ? holder.tags[tag] : undefined;

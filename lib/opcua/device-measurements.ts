@@ -219,7 +219,8 @@ export class MeasurementNodes {
 
   #add(key: string, name: string, type: MetricDataType | undefined): LiveVariable {
     const meaning = this.#meaning(key, name, type);
-    const live = this.#factory.metric(this.#object, `${this.#devEui}/metric/${key}`, key, name, type, meaning);
+    const id = `${this.#devEui}/metric/${key}`;
+    const live = this.#factory.metric(this.#object, id, key, name, type, meaning, this.#announces);
     // It comes as one: that the variable was added is what clients are told.
     this.#factory.setMeaning(live, this.#propertyId(key), meaning);
     if (this.#outOfService) live.setOutOfService(true, this.#factory.now());
