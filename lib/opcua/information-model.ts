@@ -95,7 +95,7 @@ export class InformationModel {
       applications: this.#applications,
       profileTypes: this.#profileTypes,
       heartbeat: this.#heartbeat,
-      onShown: (nodes) => this.commands.follow(nodes),
+      onShown: (nodes, isNew) => this.commands.follow(nodes, isNew),
       onDelete: (nodes) => this.commands.forget(nodes),
       isMonitored: ({ devEui }) => this.commands.isMonitored(devEui),
     });
@@ -158,6 +158,7 @@ export class InformationModel {
     return {
       target: { devEui: devEui as DevEui, metric: key as MetricKey },
       dataType: live.type as MetricDataType | undefined,
+      isStepped: this.#factory.isStepped(live),
     };
   }
 

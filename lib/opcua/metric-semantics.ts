@@ -124,6 +124,11 @@ export class MetricSemantics {
     return verb;
   }
 
+  /** Whether the values of a metric are states. */
+  hasStates(variable: UAVariable): boolean {
+    return this.#shown.get(variable)?.states !== undefined;
+  }
+
   #properties({ unit, range, states }: MetricMeaning, type: ValueType | undefined): Properties {
     const { DataType, VariantArrayType, Range, EnumValueType } = this.#library;
     const text = (value: string): LocalizedText => textOf(this.#library, value);

@@ -224,12 +224,19 @@ export class NodeFactory {
    * @returns verb of the change of the model, 0 if there is none to announce
    */
   setMeaning(live: LiveVariable, id: string, meaning: MetricMeaning): number {
-    return this.#semantics.show(live, id, meaning);
+    const changes = this.#semantics.show(live, id, meaning);
+    if (changes !== 0 && live.variable.historizing) this.setHistorizing(live, true);
+    return changes;
   }
 
-  /** Shows whether the history of a metric is kept. Only numbers with a fraction run from one value to the next. */
-  setHistorizing({ variable, type }: LiveVariable, historizing: boolean): void {
-    this.#historizing.set(variable, historizing, type === undefined ? undefined : type !== 'Double');
+  /** Shows whether the history of a metric is kept. */
+  setHistorizing(live: LiveVariable, historizing: boolean): void {
+    this.#historizing.set(live.variable, historizing, live.type === undefined ? undefined : this.isStepped(live));
+  }
+
+  /** Only numbers with a fraction run from one value to the next, unless they are states. */
+  isStepped({ variable, type }: LiveVariable): boolean {
+    return type !== 'Double' || this.#semantics.hasStates(variable);
   }
 
   /**

@@ -83,11 +83,12 @@ export class Historizing {
       variable.historizing = historizing;
       if (!historizing) this.#unlink(variable);
     }
-    if (historizing && stepped !== undefined && this.#links(variable).length === 0)
-      variable.addReference({
-        referenceType: 'HasHistoricalConfiguration',
-        nodeId: (stepped ? this.#configurations.stepped : this.#configurations.interpolated).nodeId,
-      });
+    if (!historizing || stepped === undefined) return;
+    const { nodeId } = stepped ? this.#configurations.stepped : this.#configurations.interpolated;
+    const [known] = this.#links(variable);
+    if (known?.nodeId.toString() === nodeId.toString()) return;
+    if (known !== undefined) variable.removeReference(known);
+    variable.addReference({ referenceType: 'HasHistoricalConfiguration', nodeId });
   }
 
   #links(variable: UAVariable): ReturnType<UAVariable['findReferencesEx']> {
