@@ -3,6 +3,7 @@ import { z } from 'zod';
 import {
   AGGREGATES,
   type AggregateConfiguration,
+  type Course,
   DEFAULT_AGGREGATE_CONFIGURATION,
   type DevEui,
   type HistoryRequest,
@@ -182,11 +183,15 @@ export function readModified(
   });
 }
 
+/** Whether the values of a metric hold until the next one. */
+export type CourseOf = (devEui: DevEui, metric: MetricKey) => Course;
+
 export function readAtTime(
   store: AdministrationStore,
   now: number,
   payload: z.output<typeof atTimePayload>,
   signal: AbortSignal,
+  courseOf: CourseOf,
 ): Promise<HistoryAnswer> {
   const { devEui, useSimpleBounds } = payload;
   const times = payload.times.map((time) => time(now));
@@ -194,7 +199,14 @@ export function readAtTime(
     repeated: { times, useSimpleBounds },
     request: (metric, limit, position) => {
       const skip = position?.skip ?? 0;
-      return { kind: 'at-time', devEui, metric, times: times.slice(skip, skip + limit), useSimpleBounds };
+      return {
+        kind: 'at-time',
+        devEui,
+        metric,
+        times: times.slice(skip, skip + limit),
+        useSimpleBounds,
+        ...courseOf(devEui, metric),
+      };
     },
     position: (_, taken, before) => {
       const skip = (before?.skip ?? 0) + taken;
@@ -208,6 +220,7 @@ export function readProcessed(
   now: number,
   payload: z.output<typeof processedPayload>,
   signal: AbortSignal,
+  courseOf: CourseOf,
 ): Promise<HistoryAnswer> {
   const { devEui, aggregate, order, interval = 0 } = payload;
   const configuration: AggregateConfiguration = payload.configuration;
@@ -226,6 +239,7 @@ export function readProcessed(
       end,
       interval,
       configuration,
+      ...courseOf(devEui, metric),
       limit,
       skip: position?.skip ?? 0,
     }),

@@ -17,6 +17,7 @@ import {
   stateText,
 } from '../model';
 import type { AdministrationDependencies } from './dependencies';
+import { meaningSources } from './meanings';
 import { compareBy, listFields, type Page } from './payload';
 import { applicationField, devEuiField } from './targets';
 
@@ -67,11 +68,12 @@ interface Match {
 }
 
 export function listValues(
-  { store, ownMeanings }: Pick<AdministrationDependencies, 'store' | 'ownMeanings'>,
+  sources: Pick<AdministrationDependencies, 'store' | 'ownMeanings'>,
   now: number,
   { offset, limit, sort, descending, search, applicationId, devEui, quality }: z.output<typeof valuesPayload>,
 ): ValueList {
-  const { applications, profiles, devices } = store.inventory.merged();
+  const { store } = sources;
+  const { applications, devices } = store.inventory.merged();
   const wanted = search.trim().toLowerCase();
   const candidates = [...devices.values()]
     .filter(
@@ -103,15 +105,7 @@ export function listValues(
     matches.sort((a, b) => direction * compareBy(by[sort](a), by[sort](b)));
   } else if (descending) matches.reverse();
   const rows = matches.slice(offset, offset + limit).map((match) => ({
-    ...valueRow(
-      match,
-      {
-        own: ownMeanings?.(match.device.devEui, match.definition.key),
-        device: match.device,
-        profile: profiles.get(match.device.profileId),
-      },
-      now,
-    ),
+    ...valueRow(match, meaningSources(sources, match.device, match.definition.key), now),
     applicationName: applications.get(match.device.applicationId)?.name ?? '',
   }));
   return { rows, total: matches.length, offset };

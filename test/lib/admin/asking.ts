@@ -119,7 +119,7 @@ export class Asking {
         description: '',
         applicationId: FARM,
         profileId,
-        tags: { hall: '3' },
+        tags: { hall: '3', states_mode: 'off|heat|cool' },
         isDisabled: false,
         deviceClass: 'A',
       },

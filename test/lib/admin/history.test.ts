@@ -196,6 +196,35 @@ describe('history.atTime', () => {
       ],
     );
   });
+
+  test('lets states hold until the next one, also where they are plain numbers', async () => {
+    asking.name({ 1: 'Heating' });
+    asking.accept(1, T, { mode: 0, t: 0 });
+    asking.accept(1, T + MINUTE, { mode: 2, t: 2 });
+    const { values } = await asking.result<HistoryAnswer>('history.atTime', {
+      devEui: eui(1),
+      metrics: ['mode', 't'],
+      times: [T + 30_000],
+    });
+    assert.deepEqual(
+      values.map(({ metric, value }) => [metric, value]),
+      [
+        ['mode', 0],
+        ['t', 1],
+      ],
+    );
+    const average = await asking.result<HistoryAnswer>('history.processed', {
+      devEui: eui(1),
+      metric: 'mode',
+      from: T,
+      to: T + MINUTE,
+      aggregate: 'TimeAverage2',
+    });
+    assert.deepEqual(
+      average.values.map(({ value }) => value),
+      [0],
+    );
+  });
 });
 
 describe('history.processed', () => {
@@ -350,7 +379,7 @@ describe('values.latest', () => {
             profileId: '00000000-0000-0000-0000-0000000000ff',
             profileName: 'Probe',
             deviceClass: 'A',
-            tags: { hall: '3' },
+            tags: { hall: '3', states_mode: 'off|heat|cool' },
           },
           payload: { t: 2, n: '1152921504606846976' },
           quality: { t: 'UncertainSubNormal' },
