@@ -186,7 +186,10 @@ export function cancelMessage({ done, command, text }: CancelResult, base: BaseM
 }
 
 /** The answer to a message that wants all commands of a device back. */
-export function flushMessage({ done, items, cancelled, beyond, text }: DeviceFlushResult, base: BaseMessage): BaseMessage {
+export function flushMessage(
+  { done, items, cancelled, beyond, text }: DeviceFlushResult,
+  base: BaseMessage,
+): BaseMessage {
   return { ...base, payload: { done, ...(items === undefined ? {} : { items }), cancelled, beyond, text } };
 }
 

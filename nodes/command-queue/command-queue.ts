@@ -82,7 +82,12 @@ const init = (RED: NodeAPI): void => {
       devices: (devEui) => devices.find(devEui),
       maxPerDevice,
     });
-    const doors = commandDoors({ queue, definitions: () => definitions, devices: (devEui) => devices.find(devEui), store });
+    const doors = commandDoors({
+      queue,
+      definitions: () => definitions,
+      devices: (devEui) => devices.find(devEui),
+      store,
+    });
     const input = new QueueInput({ queue, doors, devices, users: service.users });
     let state: 'waiting' | 'open' | 'closed' = 'waiting';
     let trouble = '';
@@ -113,7 +118,7 @@ const init = (RED: NodeAPI): void => {
       connection?.onState(() => showSoon()) ?? (() => undefined),
       queue.onStatus((news) => {
         const { command } = news;
-        this.send([commandStatusMessage(news, devices.reference(command.devEui), input.askedBy(command)), null]);
+        this.send([commandStatusMessage(news, devices.reference(command.devEui), input.askedBy(news)), null]);
         showSoon();
       }),
     ];

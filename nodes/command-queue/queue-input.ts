@@ -3,8 +3,8 @@ import type { NodeMessageInFlow } from 'node-red';
 import { type CommandQueue, type KnownDevices, makeId } from '../../lib/commands';
 import {
   cancelMessage,
-  deviceEventFromMessage,
   devEuiOf,
+  deviceEventFromMessage,
   flushMessage,
   parseCancelMessage,
   parseCommandMessage,
@@ -12,10 +12,10 @@ import {
   parseReadingMessage,
 } from '../../lib/messages';
 import {
-  type Command,
   type CommandDoors,
   CommandRefusedError,
   type CommandRequest,
+  type CommandStatus,
   type Role,
   refuseCommand,
   systemClock,
@@ -64,10 +64,10 @@ export class QueueInput {
   }
 
   /** The message that asked for a command, as far as it is known. */
-  askedBy({ id, endedAt }: Command): Message | undefined {
+  askedBy({ command: { id, endedAt, state }, transition }: CommandStatus): Message | undefined {
     const message = this.#asked.get(id);
     // Late evidence may still come, but it is for those who remember the command by its id.
-    if (endedAt !== undefined) this.#asked.delete(id);
+    if (endedAt !== undefined && (transition?.state ?? state) === state) this.#asked.delete(id);
     return message;
   }
 
@@ -108,7 +108,8 @@ export class QueueInput {
     const { refusal: _, error: __, ...base } = message;
     const id = rest.id ?? makeId(systemClock, Math.random);
     const vouched = userOf(message);
-    this.#deps.devices.heard(device);
+    // A flow that knows where a device belongs need not wait until it was heard.
+    if (device.applicationId !== undefined) this.#deps.devices.heard(device);
     const request: CommandRequest = {
       ...rest,
       id,
@@ -120,7 +121,7 @@ export class QueueInput {
     };
     const isKnown = this.#deps.doors.command(id) !== undefined;
     // Its first states are told before it is answered.
-    if (!isKnown) this.#remember(id, base as Message);
+    if (!isKnown) this.#remember(id, base);
     try {
       const roles = this.#judgeSender(message, name);
       await this.#deps.doors.submit(roles === undefined ? request : { ...request, roles });
