@@ -192,3 +192,22 @@ export async function editorToken(web: string, user: string, password: string): 
   const { access_token: token } = (await answer.json()) as { access_token: string };
   return token;
 }
+
+/** Node-RED's admin API, as the administrator; paths begin with a slash. */
+export type AdminApi = (path: string, init?: RequestInit) => Promise<Response>;
+
+/** Logs in at the first call. */
+export function adminApi({ web, user, password }: BootedGateway): AdminApi {
+  let token: string | number | undefined;
+  return async (path, init) => {
+    token ??= await editorToken(web, user, password);
+    return fetch(`${web}/editor${path}`, {
+      ...init,
+      headers: [
+        ...new Headers(init?.headers),
+        ['authorization', `Bearer ${token}`],
+        ['content-type', 'application/json'],
+      ],
+    });
+  };
+}

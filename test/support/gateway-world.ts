@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { StatusCodes } from 'node-opcua';
 import { silentLogger, systemClock } from '../../lib/model';
 import { Simulator } from '../../lib/simulator';
-import { type BootedGateway, bootGateway, editorToken } from './boot-gateway';
+import { type AdminApi, adminApi, type BootedGateway, bootGateway } from './boot-gateway';
 import { eventually } from './eventually';
 import { parseMetricNodeId } from './node-ids';
 import { TestClient } from './opcua-client';
@@ -12,6 +12,8 @@ export interface WorldOptions {
   readonly devices: number;
   /** ms between two uplinks of a device */
   readonly period: number;
+  /** Of the simulator: ms in which a class C device gets no downlink after an uplink or another downlink. */
+  readonly schedulerLock?: number;
   readonly environment?: Readonly<Record<string, string>>;
   /** Given the simulator before it starts, so that nothing of the fleet's past is missed. */
   readonly onSimulator?: (simulator: Simulator) => void;
@@ -29,14 +31,18 @@ export interface GatewayWorld {
   /** Waits until a count has not moved for a second. */
   quiet(count: () => number): Promise<void>;
   /** Calls Node-RED's admin API as the administrator. */
-  admin(path: string, init?: RequestInit): Promise<Response>;
+  readonly admin: AdminApi;
   close(): Promise<void>;
 }
 
 export async function startWorld(options: WorldOptions): Promise<GatewayWorld> {
   const simulator = new Simulator(
     { devices: options.devices, period: options.period, seed: 7 },
-    { clock: systemClock, logger: silentLogger },
+    {
+      clock: systemClock,
+      logger: silentLogger,
+      ...(options.schedulerLock === undefined ? {} : { schedulerLock: options.schedulerLock }),
+    },
   );
   options.onSimulator?.(simulator);
   const { url } = await simulator.start();
@@ -53,7 +59,7 @@ export async function startWorld(options: WorldOptions): Promise<GatewayWorld> {
     throw error;
   });
   const clients = new Set<TestClient>();
-  let token: string | number | undefined;
+  let admin = adminApi(gateway);
 
   const metricVariables = async (client: TestClient): Promise<string[]> =>
     (await client.variablesBelow(await client.gatewayNode('lorawan'))).filter((id) => parseMetricNodeId(id));
@@ -71,8 +77,8 @@ export async function startWorld(options: WorldOptions): Promise<GatewayWorld> {
       return gateway;
     },
     async startAgain() {
-      token = undefined;
       gateway = await bootGateway({ environment, dataFolder: gateway.dataFolder });
+      admin = adminApi(gateway);
     },
     quiet,
     async connect() {
@@ -100,17 +106,7 @@ export async function startWorld(options: WorldOptions): Promise<GatewayWorld> {
         return missing.length < variables.length * 0.2 ? variables : undefined;
       }, 'values of the whole fleet');
     },
-    async admin(path, init) {
-      token ??= await editorToken(gateway.web, gateway.user, gateway.password);
-      return fetch(`${gateway.web}/editor${path}`, {
-        ...init,
-        headers: [
-          ...new Headers(init?.headers),
-          ['authorization', `Bearer ${token}`],
-          ['content-type', 'application/json'],
-        ],
-      });
-    },
+    admin: (path, init) => admin(path, init),
     async close() {
       for (const client of clients) await client.close().catch(() => undefined);
       await gateway.stop();
