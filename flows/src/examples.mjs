@@ -83,6 +83,15 @@ const inject = (id, name, y, wires, { topic = '', payload = '', payloadType = 'd
   y,
   wires: [wires],
 });
+/** A device that everybody replaces by his own. */
+const DEVICE = '0102030405060708';
+/** An inject node that asks a command-queue for something. */
+const command = (id, name, y, topic, asked, payload) => {
+  const node = inject(id, name, y, ['@queue'], { topic, payload: JSON.stringify(payload), payloadType: 'json' });
+  const more = { device: { devEui: DEVICE }, command: asked };
+  const props = Object.entries(more).map(([p, value]) => ({ p, v: JSON.stringify(value), vt: 'json' }));
+  return { ...node, props: [...node.props, ...props], x: 170 };
+};
 /** What an inject node asks of gateway-admin. */
 const ask = (topic, payload = '{}') => ({ topic, payload, payloadType: 'json' });
 const makeReading = (id, name, x, y, lines, wires) => ({
@@ -545,6 +554,104 @@ export const exampleFlows = {
       wires: [['@answers']],
     },
     debug('answers', 'Answers', 960, 320, 'payload'),
+    database,
+  ],
+  '10 - commands': [
+    tab('commands', 'Tells a device something, and shows what becomes of it.'),
+    comment('help', 'Set address and token in the connection, your device in the nodes, its command in the queue', 40),
+    {
+      id: 'poller',
+      type: 'chirpstack-poller',
+      z: '@tab',
+      name: '',
+      connection: '@connection',
+      database: '@database',
+      pollInterval: '60',
+      streamEvents: true,
+      pollMetrics: false,
+      maximumStreams: '1000',
+      x: 170,
+      y: 100,
+      // Readings and device events tell what became of commands.
+      wires: [['@queue'], ['@queue'], []],
+    },
+    command('set', 'Set point 21.5 °C', 180, 'command', { name: 'setPoint', id: '' }, { temperature: 21.5 }),
+    command('reboot', 'Restart, asks twice', 220, 'command', { name: 'restart', id: 'restart-1' }, {}),
+    command('cancel', 'Take the restart back', 260, 'command-cancel', { id: 'restart-1' }, {}),
+    command('flush', 'Take everything back', 300, 'command-flush', {}, {}),
+    {
+      id: 'queue',
+      type: 'command-queue',
+      z: '@tab',
+      name: '',
+      database: '@database',
+      connection: '@connection',
+      dispatch: 'grpc',
+      maxPerDevice: '',
+      definitions: [
+        {
+          devEui: DEVICE,
+          name: 'setPoint',
+          fPort: 2,
+          confirmed: true,
+          coalescing: 'replace',
+          parameters: [{ name: 'temperature', type: 'Double', unit: '°C', min: 5, max: 30, step: 0.5 }],
+          payload: { kind: 'integer', parameter: 'temperature', format: 'int16', scale: 0.1 },
+          expected: { metric: 'setpoint', parameter: 'temperature', tolerance: 0.05, within: 3_600 },
+        },
+        {
+          devEui: DEVICE,
+          name: 'restart',
+          fPort: 3,
+          payload: { kind: 'hex', hex: 'FF 01' },
+          deadline: 600,
+          interlock: { secondConfirmation: true },
+        },
+      ],
+      x: 460,
+      y: 200,
+      wires: [['@statuses'], []],
+    },
+    debug('statuses', 'States and answers', 700, 180),
+    {
+      ...comment('mqtt', 'mqtt out, if the queue sends messages', 220),
+      x: 750,
+    },
+    {
+      id: 'catch',
+      type: 'catch',
+      z: '@tab',
+      name: 'What was refused',
+      scope: ['@queue'],
+      uncaught: false,
+      x: 140,
+      y: 380,
+      wires: [['@confirm']],
+    },
+    {
+      id: 'confirm',
+      type: 'function',
+      z: '@tab',
+      name: 'Yes, really',
+      func: [
+        '// Ask a person here, before the same is asked again with the token.',
+        'const { kind, confirmation } = msg.refusal ?? {};',
+        'if (kind !== "confirmation-needed") return [null, msg];',
+        'msg.command.confirmation = confirmation;',
+        'return [msg, null];',
+      ].join('\n'),
+      outputs: 2,
+      timeout: 0,
+      noerr: 0,
+      initialize: '',
+      finalize: '',
+      libs: [],
+      x: 330,
+      y: 380,
+      wires: [['@queue'], ['@faults']],
+    },
+    debug('faults', 'Refusals', 690, 400, 'refusal'),
+    connection,
     database,
   ],
 };

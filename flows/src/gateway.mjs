@@ -1,6 +1,36 @@
 // The reference flow, readable: a list of Node-RED nodes. `@name` stands for the id of another node, `${NAME}` for a
 // variable of the environment (docs/configuration.md). `npm run build` makes flows/gateway.json and the examples of it.
 
+/** Of the simulator's valves: its seed gives the profile its id, which no real ChirpStack has. */
+const VALVE_PROFILE = '492e3b0b-30dd-4741-aaf0-55936d68e763';
+const FIRST_VALVE = '70b3d57e00010003';
+
+const commandDefinitions = [
+  {
+    profileId: VALVE_PROFILE,
+    name: 'position',
+    title: 'Position',
+    description: 'Moves the valve.',
+    fPort: 20,
+    confirmed: true,
+    coalescing: 'replace',
+    parameters: [{ name: 'position', type: 'Double', unit: '%', min: 0, max: 100, step: 0.5 }],
+    payload: { kind: 'object', template: { position: '{{position}}' } },
+    expected: { metric: 'setpoint', parameter: 'position', tolerance: 0.25, within: 600 },
+  },
+  {
+    profileId: VALVE_PROFILE,
+    name: 'open',
+    title: 'Open or close',
+    description: 'Opens the valve in full, or closes it.',
+    fPort: 20,
+    confirmed: true,
+    coalescing: 'replace',
+    parameters: [{ name: 'open', type: 'Boolean' }],
+    payload: { kind: 'object', template: { open: '{{open}}' } },
+  },
+];
+
 /** The whole gateway on one tab, left to right. */
 const gateway = [
   {
@@ -247,7 +277,7 @@ const gateway = [
     sendRestored: true,
     x: 1150,
     y: 180,
-    wires: [['@stale'], []],
+    wires: [['@stale', '@commandQueue'], []],
   },
   {
     id: 'deviceEventsIn',
@@ -325,6 +355,86 @@ const gateway = [
     statusType: 'auto',
     x: 1730,
     y: 180,
+    wires: [],
+  },
+
+  // What devices are told.
+  {
+    id: 'queueGroup',
+    type: 'group',
+    z: '@gateway',
+    name: '4  Commands',
+    style: { label: true, fill: '#ffdf7f', 'fill-opacity': '0.3', stroke: '#ffC000', color: '#555555' },
+    nodes: ['@queueHelp', '@moveValve', '@commandQueue', '@commandStatuses'],
+    x: 1404,
+    y: 299,
+    w: 662,
+    h: 142,
+  },
+  {
+    id: 'queueHelp',
+    type: 'comment',
+    z: '@gateway',
+    g: '@queueGroup',
+    name: 'Say in the queue what your devices can be told',
+    info: 'Commands come from OPC UA clients, from the dashboard, and from messages such as the one on the left. The queue has definitions for the valves of the simulator; yours go beside them or in their place.\n\nEvery change of a command comes out on the right, refusals go to the catch node.',
+    x: 1570,
+    y: 340,
+  },
+  {
+    id: 'moveValve',
+    type: 'inject',
+    z: '@gateway',
+    g: '@queueGroup',
+    name: 'Simulated valve to 40 %',
+    props: [
+      { p: 'topic', vt: 'str' },
+      { p: 'device', v: JSON.stringify({ devEui: FIRST_VALVE }), vt: 'json' },
+      { p: 'command', v: JSON.stringify({ name: 'position' }), vt: 'json' },
+      { p: 'payload' },
+    ],
+    repeat: '',
+    crontab: '',
+    once: false,
+    onceDelay: 0.1,
+    topic: 'command',
+    payload: JSON.stringify({ position: 40 }),
+    payloadType: 'json',
+    x: 1550,
+    y: 400,
+    wires: [['@commandQueue']],
+  },
+  {
+    id: 'commandQueue',
+    type: 'command-queue',
+    z: '@gateway',
+    g: '@queueGroup',
+    name: 'Commands',
+    database: '@database',
+    connection: '@connection',
+    dispatch: 'grpc',
+    maxPerDevice: '100',
+    definitions: commandDefinitions,
+    x: 1760,
+    y: 400,
+    wires: [['@commandStatuses'], []],
+  },
+  {
+    id: 'commandStatuses',
+    type: 'debug',
+    z: '@gateway',
+    g: '@queueGroup',
+    name: 'States of commands',
+    active: false,
+    tosidebar: true,
+    console: false,
+    tostatus: false,
+    complete: 'command',
+    targetType: 'msg',
+    statusVal: '',
+    statusType: 'auto',
+    x: 1950,
+    y: 400,
     wires: [],
   },
 
