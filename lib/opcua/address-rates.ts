@@ -10,12 +10,19 @@ interface Bucket {
 }
 
 export class AddressRates {
-  readonly #perMinute: number;
+  #perMinute: number;
   readonly #buckets = new Map<string, Bucket>();
 
   /** @param perMinute 0 = as often as they like */
   constructor(perMinute: number) {
     this.#perMinute = perMinute;
+  }
+
+  /** Another rate; all begin anew, so that nobody has to wait by the old one. */
+  set perMinute(perMinute: number) {
+    if (perMinute === this.#perMinute) return;
+    this.#perMinute = perMinute;
+    this.#buckets.clear();
   }
 
   /** @returns whether one more is within the rate */

@@ -5,9 +5,9 @@ import type { OPCUAServer } from 'node-opcua';
 import { type Clock, errorText, InvalidInputError, type LogEntry, type Logger, type Timer } from '../model';
 import { type CertificateSummary, summaryOfCertificate } from './certificate-summary';
 import type { Library } from './library';
+import type { FixedSettings } from './live-settings';
 import { isOwnWork, makeOwnCertificate } from './own-certificate';
 import type { Pki } from './pki';
-import type { ServerSettings } from './settings';
 
 const DAY = 86_400_000;
 /** How long before its end a certificate is renewed, or told of, ms. */
@@ -20,7 +20,7 @@ interface Deps {
   readonly library: Library;
   readonly server: OPCUAServer;
   readonly pki: Pki;
-  readonly settings: ServerSettings;
+  readonly settings: FixedSettings;
   readonly clock: Clock;
   readonly logger: Logger;
 }

@@ -3,8 +3,9 @@
  * stay without a session, and how much they may send. Clients with a session are never touched.
  */
 import type { Server, Socket } from 'node:net';
-import type { Clock, Timer } from '../model';
+import type { Clock, Timer, Unsubscribe } from '../model';
 import { AddressRates } from './address-rates';
+import type { LiveView } from './live-settings';
 import { errorChunk, MessageMeter } from './message-meter';
 
 /** A secure channel, as far as it matters here. */
@@ -15,13 +16,10 @@ export interface GuardedChannel {
   readonly sessionTokens: Readonly<Record<string, { readonly status: string }>>;
 }
 
-export interface ConnectionLimits {
-  readonly maxConnections: number;
-  /** 0 = no limit */
-  readonly perAddressPerMinute: number;
-  /** Bytes; two such messages may be unfinished, of all connections together. */
-  readonly maxMessageSize: number;
-}
+/** Two messages of the largest size may be unfinished, of all connections together. */
+export type ConnectionLimits = LiveView<
+  'maxConnectionsPerEndpoint' | 'connectionsPerAddressPerMinute' | 'maxMessageSize'
+>;
 
 export type RefusalReason = 'too-fast' | 'too-many' | 'silent' | 'too-large';
 
@@ -97,6 +95,8 @@ export class ConnectionGuard {
   readonly #byPeer = new Map<string, Connection>();
   readonly #floods = new Map<string, Flood>();
   readonly #timer: Timer;
+  readonly #servers = new Set<Server>();
+  readonly #unsubscribe: Unsubscribe;
   /** Bytes of messages that are coming in, of all connections. */
   #unfinished = 0;
 
@@ -104,15 +104,17 @@ export class ConnectionGuard {
     this.#clock = clock;
     this.#limits = limits;
     this.#onRefused = onRefused;
-    this.#rates = new AddressRates(limits.perAddressPerMinute);
+    this.#rates = new AddressRates(limits.current.connectionsPerAddressPerMinute);
     this.#timer = clock.every(SWEEP, () => this.#sweep());
+    this.#unsubscribe = limits.onChange(() => this.#follow());
   }
 
   /** Stands before whatever listened to new connections so far. */
   watch(server: Server): void {
     const listeners = server.listeners('connection');
     server.removeAllListeners('connection');
-    server.maxConnections = this.#limits.maxConnections + ACCEPTED_AHEAD;
+    this.#servers.add(server);
+    this.#follow();
     server.on('connection', (socket: Socket) => {
       if (!this.#admit(socket)) return;
       for (const listener of listeners) Reflect.apply(listener, server, [socket]);
@@ -138,8 +140,15 @@ export class ConnectionGuard {
 
   close(): void {
     this.#timer.cancel();
+    this.#unsubscribe();
     for (const flood of this.#floods.values()) this.#tell(flood);
     this.#floods.clear();
+  }
+
+  #follow(): void {
+    const { maxConnectionsPerEndpoint, connectionsPerAddressPerMinute } = this.#limits.current;
+    this.#rates.perMinute = connectionsPerAddressPerMinute;
+    for (const server of this.#servers) server.maxConnections = maxConnectionsPerEndpoint + ACCEPTED_AHEAD;
   }
 
   #connectionOf({ remoteAddress, remotePort }: GuardedChannel): Connection | undefined {
@@ -159,7 +168,7 @@ export class ConnectionGuard {
       socket.resetAndDestroy();
       return false;
     }
-    if (this.#connections.size >= this.#limits.maxConnections && !this.#makeRoom(address)) {
+    if (this.#connections.size >= this.#limits.current.maxConnectionsPerEndpoint && !this.#makeRoom(address)) {
       this.#refuse(address, 'too-many');
       socket.resetAndDestroy();
       return false;
@@ -193,7 +202,7 @@ export class ConnectionGuard {
       this.#unfinished += meter.unfinished - connection.unfinished;
       connection.unfinished = meter.unfinished;
       if (largest > LARGEST_FIRST_MESSAGE && !hasSession(connection.channel)) this.#endLarge(connection);
-      else if (this.#unfinished > 2 * this.#limits.maxMessageSize) this.#endLargest();
+      else if (this.#unfinished > 2 * this.#limits.current.maxMessageSize) this.#endLargest();
       const now = this.#clock.monotonic();
       if (now >= windowEnd) {
         windowEnd = now + WINDOW;

@@ -30,6 +30,5 @@ export {
   type SettingNames,
   SOURCE_TIMES,
   type SourceTime,
-  settingsDigest,
 } from './settings';
 export type { ServerUser } from './users';

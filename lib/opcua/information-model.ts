@@ -20,12 +20,12 @@ import type { DeviceNodes } from './device-nodes';
 import { Devices } from './devices';
 import { Heartbeat } from './heartbeat';
 import type { NodeMetric } from './history/options';
+import type { LiveView } from './live-settings';
 import { type HistorySource, MergedSources, type MetricsChange, type ModelSource } from './model-source';
 import type { NodeFactory } from './node-factory';
 import { ProfileTypes } from './profile-types';
 import { RadioGateways } from './radio-gateways';
 import type { RepeatedEntries } from './repeated';
-import type { ServerSettings } from './settings';
 import { Slices, type Work } from './slices';
 
 /** How often it is looked for removed devices whose time is over, ms. */
@@ -38,7 +38,7 @@ export interface InformationModelOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly repeated: RepeatedEntries;
-  readonly settings: Pick<ServerSettings, 'removedNodesKept' | 'sourceTime' | 'heartbeatSeconds'>;
+  readonly settings: LiveView<'removedNodesKept' | 'sourceTime' | 'heartbeatSeconds'>;
 }
 
 export class InformationModel {
@@ -46,7 +46,8 @@ export class InformationModel {
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #repeated: RepeatedEntries;
-  readonly #removedNodesKept: number;
+  readonly #settings: InformationModelOptions['settings'];
+  readonly #unsubscribe: Unsubscribe;
   readonly #applications: ApplicationNodes;
   readonly #profileTypes: ProfileTypes;
   readonly #devices: Devices;
@@ -68,7 +69,8 @@ export class InformationModel {
     this.#clock = clock;
     this.#logger = logger;
     this.#repeated = repeated;
-    this.#removedNodesKept = settings.removedNodesKept;
+    this.#settings = settings;
+    this.#unsubscribe = settings.onChange(() => this.#replanSweep());
     this.#slices = new Slices(
       clock,
       (slice) => factory.addressSpace.modelChangeTransaction(slice),
@@ -80,12 +82,7 @@ export class InformationModel {
     this.#applications = new ApplicationNodes(factory);
     this.#radioGateways = new RadioGateways(factory, this.#applications.network);
     this.#profileTypes = new ProfileTypes(factory, schedule);
-    this.#heartbeat = new Heartbeat({
-      clock,
-      interval: settings.heartbeatSeconds * 1_000,
-      fallback: settings.sourceTime,
-      schedule,
-    });
+    this.#heartbeat = new Heartbeat({ clock, settings, schedule });
     this.#devices = new Devices({
       factory,
       clock,
@@ -186,6 +183,7 @@ export class InformationModel {
   close(): void {
     this.#closed = true;
     this.commands.close();
+    this.#unsubscribe();
     this.#heartbeat.close();
     this.#sweep?.cancel();
     this.#slices.clear();
@@ -309,10 +307,17 @@ export class InformationModel {
     }
   }
 
+  /** Nodes may be due sooner than was planned. */
+  #replanSweep(): void {
+    this.#sweep?.cancel();
+    this.#sweep = undefined;
+    this.#planSweep();
+  }
+
   #planSweep(): void {
     if (this.#sweep !== undefined || this.#closed) return;
     if (!this.#devices.hasRemoved && !this.#radioGateways.hasRemoved) return;
-    const delay = Math.min(Math.max(this.#removedNodesKept, 1_000), LONGEST_SWEEP);
+    const delay = Math.min(Math.max(this.#settings.current.removedNodesKept, 1_000), LONGEST_SWEEP);
     this.#sweep = this.#clock.after(delay, () => {
       this.#sweep = undefined;
       this.#slices.add(this.#bury());
@@ -321,7 +326,7 @@ export class InformationModel {
 
   /** Deletes what was removed long enough ago. */
   *#bury(): Generator<void> {
-    const until = this.#clock.monotonic() - this.#removedNodesKept;
+    const until = this.#clock.monotonic() - this.#settings.current.removedNodesKept;
     yield* this.#devices.bury(until);
     yield* this.#radioGateways.bury(until);
     this.#removeUnused();

@@ -14,6 +14,7 @@ import { HistoryService } from './history/service';
 import { Identities } from './identities';
 import { InformationModel } from './information-model';
 import type { Library } from './library';
+import type { LiveSettings } from './live-settings';
 import { publishRights } from './namespaces';
 import { NodeFactory } from './node-factory';
 import type { Pki } from './pki';
@@ -24,7 +25,6 @@ import { grantRights } from './roles';
 import { type Security, watchSecurity } from './security';
 import { serverOptions, withdrawEndpoints } from './server-options';
 import { Sessions } from './sessions';
-import type { ServerSettings } from './settings';
 import { createServer, createUserManager, type OnLoginRefused, setSessionRoles } from './user-manager';
 
 /** Everything that exists while a server runs. */
@@ -45,7 +45,7 @@ export interface Running {
 export interface Opening {
   readonly library: Library;
   readonly pki: Pki;
-  readonly settings: ServerSettings;
+  readonly settings: LiveSettings;
   readonly accounts: Accounts;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -78,10 +78,10 @@ export async function openServer(opening: Opening): Promise<Running> {
   await server.initialize();
   const { addressSpace } = server.engine;
   if (addressSpace === null) throw new Error('the OPC UA library made no address space');
-  withdrawEndpoints(library, server, settings.endpoints);
+  withdrawEndpoints(library, server, settings.fixed.endpoints);
 
   const factory = await NodeFactory.open(library, addressSpace, clock);
-  grantRights(library, addressSpace, settings.allowAnonymous);
+  grantRights(library, addressSpace, settings.fixed.allowAnonymous);
   publishRights(library, [factory.namespaces.model, factory.namespaces.gateway]);
   const gateway = new GatewayNodes(factory, packageVersion());
   const model = new InformationModel({
@@ -101,7 +101,17 @@ export async function openServer(opening: Opening): Promise<Running> {
     (count) => gateway.setSessions(count),
   );
   const sessions = new Sessions(library, server, clients);
-  const security = await watchSecurity({ library, server, pki, settings, accounts, sessions, clients, clock, logger });
+  const security = await watchSecurity({
+    library,
+    server,
+    pki,
+    settings: settings.fixed,
+    accounts,
+    sessions,
+    clients,
+    clock,
+    logger,
+  });
   const protection = protect({
     library,
     server,
@@ -139,13 +149,13 @@ async function serveHistory(
     logger,
     repeated,
     key: await continuationKey(pki.folder),
-    maxValuesPerNode: settings.maxHistoryValuesPerNode,
+    settings,
     metric: ({ namespace, value }) =>
       factory.isPushed(namespace) && typeof value === 'string' ? model.metric(value) : undefined,
     source: (target) => model.history(target),
   });
   server.engine.historyRead = (context, request) => history.read(context, request);
-  publishCapabilities(library, server, settings.maxHistoryValuesPerNode);
+  publishCapabilities(library, server);
   return history;
 }
 
@@ -160,7 +170,7 @@ function guardRequests({ library, settings }: Opening, server: OPCUAServer, fact
   server.on('request', (request: unknown) =>
     guardRequest(library, request, {
       isPushed: (index) => factory.isPushed(index),
-      samplingRewrite: settings.samplingRewrite,
+      samplingRewrite: settings.current.samplingRewrite,
       findItem: (subscriptionId, itemId) => {
         const item = server.engine.findSubscription(subscriptionId)?.getMonitoredItem(itemId);
         const namespace = item?.node?.nodeId.namespace;

@@ -9,7 +9,7 @@ import { hostname, networkInterfaces } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Clock } from '../model';
 import type { Library } from './library';
-import type { ServerSettings } from './settings';
+import type { FixedSettings } from './live-settings';
 
 type CertificateManager = InstanceType<Library['OPCUACertificateManager']>;
 
@@ -20,7 +20,7 @@ const CLOCK_TOLERANCE = 24 * 3_600_000;
 const MADE_FILE = 'made-by-gateway.txt';
 
 /** What the certificate must name (Part 4 §6.1.3): every name and address a client may use. */
-export function certificateHosts(settings: ServerSettings): { dns: string[]; ip: string[] } {
+export function certificateHosts(settings: FixedSettings): { dns: string[]; ip: string[] } {
   const dns = new Set(['localhost', hostname().toLowerCase()]);
   const ip = new Set(['127.0.0.1']);
   for (const addresses of Object.values(networkInterfaces()))
@@ -34,7 +34,7 @@ export function certificateHosts(settings: ServerSettings): { dns: string[]; ip:
 }
 
 /** Names and addresses that the settings name. */
-export function requestedHosts(settings: ServerSettings): string[] {
+export function requestedHosts(settings: FixedSettings): string[] {
   return [
     ...settings.advertisedHosts.map(({ host }) => host),
     ...(settings.host === undefined || /^[0:.]+$/.test(settings.host) ? [] : [settings.host]),
@@ -46,7 +46,7 @@ export async function makeOwnCertificate(
   library: Library,
   manager: CertificateManager,
   file: string,
-  settings: ServerSettings,
+  settings: FixedSettings,
   clock: Clock,
 ): Promise<X509Certificate> {
   const { dns, ip } = certificateHosts(settings);

@@ -10,8 +10,8 @@ import { type Clock, errorText, type Logger } from '../model';
 import { type CertificateManager, createCertificateManager } from './certificate-manager';
 import { PkiFolderError } from './errors';
 import type { Library } from './library';
+import type { FixedSettings } from './live-settings';
 import { makeOwnCertificate, requestedHosts } from './own-certificate';
-import type { ServerSettings } from './settings';
 
 export interface Pki {
   readonly server: CertificateManager;
@@ -33,7 +33,7 @@ async function makePrivate(folder: string): Promise<void> {
 }
 
 /** Says what is wrong with a certificate that was made earlier or by somebody else. */
-async function inspectCertificate(file: string, settings: ServerSettings, logger: Logger): Promise<void> {
+async function inspectCertificate(file: string, settings: FixedSettings, logger: Logger): Promise<void> {
   const certificate = new X509Certificate(await readFile(file));
   const complain = (message: string, cure: string): void =>
     logger.warn({ operation: 'certificate', event: 'diagnostic', reason: 'bad-certificate', message, cure, file });
@@ -52,7 +52,7 @@ async function inspectCertificate(file: string, settings: ServerSettings, logger
  * Opens the folder, making what is missing: key, self-signed certificate, trust lists.
  * @throws PkiFolderError
  */
-export async function openPki(library: Library, settings: ServerSettings, clock: Clock, logger: Logger): Promise<Pki> {
+export async function openPki(library: Library, settings: FixedSettings, clock: Clock, logger: Logger): Promise<Pki> {
   const folder = settings.pkiFolder;
   try {
     await mkdir(folder, { recursive: true, mode: 0o700 });

@@ -5,17 +5,18 @@ import { type Clock, errorText, type LogEntry, type Logger, type LogReason } fro
 import { ConnectionGuard, type RefusalReason } from './connection-guard';
 import { guardDecoder } from './decoder-guard';
 import { guardEngine } from './engine-guard';
+import { followLimits } from './engine-limits';
 import type { ServerGuards } from './guarded-server';
 import type { Library } from './library';
+import type { LiveSettings } from './live-settings';
 import { guardMonitoredItems } from './monitored-item-guard';
 import type { RepeatedEntries } from './repeated';
 import { SessionPlaces } from './session-places';
-import type { ServerSettings } from './settings';
 
 interface ProtectionOptions {
   readonly library: Library;
   readonly server: OPCUAServer;
-  readonly settings: ServerSettings;
+  readonly settings: LiveSettings;
   readonly guards: ServerGuards;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -57,10 +58,10 @@ export function protect(options: ProtectionOptions): Protection {
   guardDecoder(library);
   guardMonitoredItems(library);
   guardEngine(library, server.engine, clock);
+  const unfollow = followLimits(server, settings);
   const places = new SessionPlaces<ServerSession>({
     clock,
-    maxSessions: settings.maxSessions,
-    reserved: settings.reservedForAdministrators,
+    settings,
     sessions: () => server.engine.getSessions(),
     // Its subscriptions wait for a client that comes back and takes them over, until their lifetime ends.
     end: (session) => server.engine.closeSession(session.authenticationToken, session.status !== 'active', 'Forcing'),
@@ -69,11 +70,7 @@ export function protect(options: ProtectionOptions): Protection {
   showMaxSessions(options);
   const connections = new ConnectionGuard({
     clock,
-    limits: {
-      maxConnections: settings.maxConnectionsPerEndpoint,
-      perAddressPerMinute: settings.connectionsPerAddressPerMinute,
-      maxMessageSize: settings.maxMessageSize,
-    },
+    limits: settings,
     onRefused: (address, reason, count) => tell(options, address, reason, count),
   });
   for (const endpoint of server.endpoints) {
@@ -91,6 +88,7 @@ export function protect(options: ProtectionOptions): Protection {
   });
   return {
     close() {
+      unfollow();
       places.close();
       connections.close();
     },
@@ -102,7 +100,10 @@ function showMaxSessions({ library, server, settings }: ProtectionOptions): void
   const { DataType, VariableIds, Variant } = library;
   const id = library.resolveNodeId(`i=${VariableIds.Server_ServerCapabilities_MaxSessions}`);
   const node = server.engine.addressSpace?.findNode(id) as UAVariable | null | undefined;
-  node?.bindVariable({ get: () => new Variant({ dataType: DataType.UInt32, value: settings.maxSessions }) }, true);
+  node?.bindVariable(
+    { get: () => new Variant({ dataType: DataType.UInt32, value: settings.current.maxSessions }) },
+    true,
+  );
 }
 
 /** The first of a flood is told at once; the others as a count when it is over. */

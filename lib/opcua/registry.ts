@@ -1,10 +1,11 @@
 /**
- * Servers outlive the nodes that ask for them: after a redeploy with the same settings the same server goes on, with
- * the sessions of its clients. This is the one thing of the process that is global.
+ * Servers outlive the nodes that ask for them: after a redeploy the same server goes on, with the sessions of its
+ * clients, unless where it is or whom it lets in has changed. This is the one thing of the process that is global.
  */
 import { type Clock, createLogger, type Logger, type Timer } from '../model';
+import { fixedDigest } from './live-settings';
 import { GatewayServer, type ServerDeps } from './server';
-import { type ServerSettings, settingsDigest } from './settings';
+import type { ServerSettings } from './settings';
 
 /** How long a server waits for the next one to ask for it, ms. */
 const GRACE_TIME = 10_000;
@@ -50,13 +51,13 @@ export class ServerRegistry {
   }
 
   /**
-   * The server for a key (the id of the node that configures it). A server of the same settings goes on; one of other
-   * settings is stopped first, also if it belongs to another key but holds the port.
+   * The server for a key (the id of the node that configures it). A server that can take over the settings goes on with
+   * them; any other one is stopped first, also if it belongs to another key but holds the port.
    * @throws what {@link GatewayServer.start} throws; nothing is left behind then
    */
   acquire(key: string, settings: ServerSettings, deps: ServerDeps): Promise<ServerLease> {
     return this.#inTurn(key, async () => {
-      const digest = settingsDigest(settings);
+      const digest = fixedDigest(settings);
       const known = this.#entries.get(key);
       if (known !== undefined && known.digest === digest && known.server.isRunning) {
         known.log.target = deps.logger;
@@ -67,6 +68,7 @@ export class ServerRegistry {
           message: 'OPC UA server goes on with its sessions',
           count: known.server.clientCounts().sessions,
         });
+        known.server.apply(settings);
         return this.#lease(key, known, true, deps.clock);
       }
       if (known !== undefined) await this.#stop(key, known);

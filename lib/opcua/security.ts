@@ -7,9 +7,9 @@ import { CertificateLife, EXPIRATION_LIMIT } from './certificate-life';
 import { Certificates } from './certificates';
 import type { ClientWatch } from './client-events';
 import type { Library } from './library';
+import type { FixedSettings } from './live-settings';
 import type { Pki } from './pki';
 import type { Sessions } from './sessions';
-import type { ServerSettings } from './settings';
 import { TrustWatch } from './trust-watch';
 
 /** Anybody may leave certificates by trying to connect, ms. */
@@ -19,7 +19,7 @@ interface Deps {
   readonly library: Library;
   readonly server: OPCUAServer;
   readonly pki: Pki;
-  readonly settings: ServerSettings;
+  readonly settings: FixedSettings;
   readonly accounts: Accounts;
   readonly sessions: Sessions;
   readonly clients: ClientWatch;

@@ -2,11 +2,11 @@
 import { isIPv6 } from 'node:net';
 import type { OPCUAServer, OPCUAServerOptions } from 'node-opcua';
 import { endpointText, type SecurityEndpoint } from './endpoints';
+import { engineConnections, engineLimits, operationLimits } from './engine-limits';
 import { HISTORY_PROFILES } from './history/capabilities';
 import type { Library } from './library';
+import type { LiveSettings } from './live-settings';
 import type { Pki } from './pki';
-import { PENDING_SESSIONS } from './session-places';
-import type { ServerSettings } from './settings';
 import { negotiate } from './transport';
 
 const PRODUCT_URI = 'urn:lorua:gateway:product';
@@ -20,9 +20,6 @@ const PROFILES = [
   ...HISTORY_PROFILES,
 ];
 
-/** What the library may count more than there is, for a moment. */
-const SPARE = 256;
-
 function urlHost(host: string): string {
   return isIPv6(host) ? `[${host}]` : host;
 }
@@ -31,19 +28,14 @@ function isWildcard(host: string): boolean {
   return /^[0:.]+$/.test(host);
 }
 
-export function serverOptions(
-  library: Library,
-  settings: ServerSettings,
-  pki: Pki,
-  version: string,
-): OPCUAServerOptions {
+export function serverOptions(library: Library, live: LiveSettings, pki: Pki, version: string): OPCUAServerOptions {
   const { MessageSecurityMode, SecurityPolicy } = library;
+  const settings = live.fixed;
   const policies = new Set(settings.endpoints.map(({ policy }) => SecurityPolicy[policy]));
   // Over a channel without security, passwords are still encrypted, with a policy that must be known for that.
   if (policies.has(SecurityPolicy.None)) policies.add(SecurityPolicy.Basic256Sha256);
   const modes = new Set(settings.endpoints.map(({ mode }) => MessageSecurityMode[mode]));
   const { host, advertisedHosts } = settings;
-  const limits = settings.maxNodesPerCall;
   return {
     port: settings.port,
     ...(host === undefined ? {} : { host }),
@@ -79,15 +71,9 @@ export function serverOptions(
       softwareVersion: version,
       buildNumber: version,
     },
-    // Beyond what ConnectionGuard and SessionPlaces allow: those choose better whom to end.
-    maxConnectionsPerEndpoint: settings.maxConnectionsPerEndpoint + SPARE,
+    maxConnectionsPerEndpoint: engineConnections(live.current),
     serverCapabilities: {
-      maxSessions: settings.maxSessions + settings.reservedForAdministrators + PENDING_SESSIONS + SPARE,
-      maxSubscriptionsPerSession: settings.maxSubscriptionsPerSession,
-      maxSubscriptions:
-        (settings.maxSessions + settings.reservedForAdministrators) * settings.maxSubscriptionsPerSession,
-      maxMonitoredItems: settings.maxMonitoredItems,
-      maxMonitoredItemsPerSubscription: settings.maxMonitoredItemsPerSubscription,
+      ...engineLimits(live.current),
       // 0 = each change is delivered; anything else would fold changes that follow closely.
       minSupportedSampleRate: 0,
       maxBrowseContinuationPoints: 100,
@@ -97,20 +83,9 @@ export function serverOptions(
       maxHistoryContinuationPoints: 0,
       localeIdArray: ['en'],
       serverProfileArray: PROFILES,
-      operationLimits: {
-        maxNodesPerRead: limits,
-        maxNodesPerWrite: limits,
-        // Each has many references.
-        maxNodesPerBrowse: Math.min(limits, 1_000),
-        maxNodesPerRegisterNodes: limits,
-        maxNodesPerTranslateBrowsePathsToNodeIds: limits,
-        maxNodesPerMethodCall: limits,
-        maxMonitoredItemsPerCall: settings.maxMonitoredItemsPerCall,
-        maxNodesPerHistoryReadData: settings.maxNodesPerHistoryRead,
-        maxNodesPerHistoryReadEvents: settings.maxNodesPerHistoryRead,
-      },
+      operationLimits: operationLimits(live.current),
     },
-    transportSettings: { adjustTransportLimits: (hello) => negotiate(hello, settings) },
+    transportSettings: { adjustTransportLimits: (hello) => negotiate(hello, live.current) },
   };
 }
 

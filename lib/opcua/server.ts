@@ -22,6 +22,7 @@ import { endpointText, isWeak } from './endpoints';
 import { listenError } from './errors';
 import { loadLibrary } from './library';
 import { captureLibraryLog } from './library-log';
+import { LiveSettings } from './live-settings';
 import type { ModelSource } from './model-source';
 import { openServer, type Running } from './opening';
 import { openPki, type Pki } from './pki';
@@ -44,7 +45,7 @@ export interface ClientSummary extends ClientCounts {
 const SHUTDOWN_NOTICE = 1_000;
 
 export class GatewayServer {
-  readonly settings: ServerSettings;
+  readonly #settings: LiveSettings;
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #repeated: RepeatedEntries;
@@ -58,7 +59,14 @@ export class GatewayServer {
   #stopping: Promise<void> | undefined;
 
   constructor(settings: ServerSettings, deps: ServerDeps) {
-    this.settings = settings;
+    this.#settings = new LiveSettings(settings, (error) =>
+      deps.logger.error({
+        operation: 'configure',
+        event: 'failed',
+        reason: 'internal',
+        message: `a setting could not be taken over: ${errorText(error)}`,
+      }),
+    );
     this.#clock = deps.clock;
     this.#logger = deps.logger;
     this.#repeated = new RepeatedEntries(deps.clock);
@@ -70,6 +78,27 @@ export class GatewayServer {
         message: `sessions of a user who may do less now could not be ended: ${errorText(error)}`,
       }),
     );
+  }
+
+  /** Those that are in force now. */
+  get settings(): ServerSettings {
+    return this.#settings.all;
+  }
+
+  /**
+   * Takes over settings without a restart, sessions and subscriptions go on: limits, and how values are shown. What is
+   * open stays open when a limit becomes lower; the limit holds for what is asked for from now on.
+   * @throws RangeError, and nothing has changed, if they differ in where the server is or whom it lets in
+   */
+  apply(settings: ServerSettings): void {
+    const changes = this.#settings.replace(settings);
+    if (changes.length === 0) return;
+    this.#logger.info({
+      operation: 'configure',
+      event: 'changed',
+      message: `OPC UA server takes over without a restart: ${changes.join(', ')}`,
+      count: changes.length,
+    });
   }
 
   /**
@@ -129,8 +158,8 @@ export class GatewayServer {
 
   /**
    * Shows and serves the commands of a queue until the returned function is called; one attached before is given up.
-   * Without one the nodes stay, values are BadOutOfService, and writes and calls are answered BadNotConnected. May be
-   * called before {@link start}.
+   * Without one the nodes stay, writes and calls are answered BadNotConnected, and values turn BadOutOfService after ten
+   * seconds, in which a deploy may bring another one. May be called before {@link start}.
    */
   attachCommands(doors: CommandDoors): Unsubscribe {
     this.#commands?.detach?.();
@@ -234,11 +263,11 @@ export class GatewayServer {
     let pki: Pki | undefined;
     let server: OPCUAServer | undefined;
     try {
-      pki = await openPki(library, this.settings, this.#clock, this.#logger);
+      pki = await openPki(library, this.#settings.fixed, this.#clock, this.#logger);
       this.#running = await openServer({
         library,
         pki,
-        settings: this.settings,
+        settings: this.#settings,
         accounts: this.#accounts,
         clock: this.#clock,
         logger: this.#logger,

@@ -4,6 +4,7 @@
  * administrators, and sessions that have lost their connection give way.
  */
 import type { Clock } from '../model';
+import type { LiveView } from './live-settings';
 
 /** A session, as far as it matters here. */
 export interface PlacedSession {
@@ -14,10 +15,8 @@ export interface PlacedSession {
 
 export interface SessionPlacesOptions<Session extends PlacedSession> {
   readonly clock: Clock;
-  /** Sessions that have logged in. */
-  readonly maxSessions: number;
-  /** More of them, for administrators. */
-  readonly reserved: number;
+  /** How many sessions may have logged in. Nobody is sent away when that becomes less. */
+  readonly settings: LiveView<'maxSessions' | 'reservedForAdministrators'>;
   readonly sessions: () => readonly Session[];
   readonly end: (session: Session) => void;
 }
@@ -45,8 +44,9 @@ export class SessionPlaces<Session extends PlacedSession> {
   /** Whether one more session may be created; makes room among those that have not logged in. */
   mayCreate(): boolean {
     this.#look();
-    const { maxSessions, reserved } = this.#options;
-    if (this.#active().length >= maxSessions + reserved && !this.#endDetached(TIME_TO_RETURN)) return false;
+    const { maxSessions, reservedForAdministrators } = this.#options.settings.current;
+    if (this.#active().length >= maxSessions + reservedForAdministrators && !this.#endDetached(TIME_TO_RETURN))
+      return false;
     const pending = this.#options.sessions().filter(({ status }) => status !== 'active');
     if (pending.length >= PENDING_SESSIONS) {
       const oldest = oldestOfMost(pending);
@@ -59,10 +59,10 @@ export class SessionPlaces<Session extends PlacedSession> {
   mayActivate(session: Session, isAdministrator: boolean): boolean {
     if (session.status === 'active') return true;
     this.#look();
-    const { maxSessions, reserved } = this.#options;
+    const { maxSessions, reservedForAdministrators } = this.#options.settings.current;
     if (this.#active().length < maxSessions || this.#endDetached(TIME_TO_RETURN)) return true;
     if (!isAdministrator) return false;
-    return this.#active().length < maxSessions + reserved || this.#endDetached(0);
+    return this.#active().length < maxSessions + reservedForAdministrators || this.#endDetached(0);
   }
 
   close(): void {

@@ -1,5 +1,4 @@
 /** Settings of the OPC UA server. Everything is validated at once, before anything is started. */
-import { createHash } from 'node:crypto';
 import { hostname } from 'node:os';
 import { isAbsolute } from 'node:path';
 import { type AdvertisedHost, isHost, parseAdvertisedHosts } from './advertised-hosts';
@@ -124,10 +123,4 @@ export function parseServerSettings(input: unknown, names: SettingNames = {}): S
   };
   reader.faults.throwIfAny();
   return settings;
-}
-
-/** Two settings with the same digest make the same server. Not a secret, though made from secrets. */
-export function settingsDigest(settings: ServerSettings): string {
-  const sorted = Object.entries(settings).sort(([a], [b]) => (a < b ? -1 : 1));
-  return createHash('sha256').update(JSON.stringify(sorted)).digest('base64url');
 }

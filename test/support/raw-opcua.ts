@@ -10,7 +10,7 @@ type Response = { responseHeader: { serviceResult: opcua.StatusCode; requestHand
 export type Answer =
   | { readonly kind: 'response'; readonly name: string; readonly response: Response }
   | { readonly kind: 'error'; readonly status: string }
-  | { readonly kind: 'acknowledged' }
+  | { readonly kind: 'acknowledged'; readonly chunkSize: number; readonly maxMessageSize: number }
   | { readonly kind: 'closed' }
   | { readonly kind: 'silence' };
 
@@ -239,7 +239,8 @@ export class RawClient {
 
   #chunk(type: string, whole: Buffer): void {
     if (type === 'ERR') this.#put({ kind: 'error', status: statusName(whole.readUInt32LE(8)) });
-    if (type === 'ACK') this.#put({ kind: 'acknowledged' });
+    if (type === 'ACK')
+      this.#put({ kind: 'acknowledged', chunkSize: whole.readUInt32LE(16), maxMessageSize: whole.readUInt32LE(20) });
     if (type !== 'MSG' && type !== 'OPN') return;
     const header = type === 'MSG' ? 24 : 12 + 4 + whole.readInt32LE(12) + 8 + 8;
     this.#bodies.push(whole.subarray(header));

@@ -12,13 +12,12 @@ export const HISTORY_PROFILES = [
 ] as const;
 
 /**
- * Lists the aggregates where clients look for them, and says what can be read and how much at once. All else is off in
- * the library by itself: nothing can be inserted, changed or deleted, and no events are kept.
+ * Lists the aggregates where clients look for them, and says what can be read. All else is off in the library by itself:
+ * nothing can be inserted, changed or deleted, and no events are kept.
  */
-export function publishCapabilities(library: Library, server: OPCUAServer, maxValuesPerNode: number): void {
+export function publishCapabilities(library: Library, server: OPCUAServer): void {
   const { addressSpace, historyServerCapabilities: capabilities } = server.engine;
   capabilities.accessHistoryDataCapability = true;
-  capabilities.maxReturnDataValues = maxValuesPerNode;
   const { ObjectIds, VariableIds } = library;
   const find = (id: number): BaseNode | null => addressSpace?.findNode(library.resolveNodeId(`i=${id}`)) ?? null;
   for (const folder of [

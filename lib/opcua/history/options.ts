@@ -2,6 +2,7 @@
 import type { AddressSpace, NodeId } from 'node-opcua';
 import type { Clock, Course, HistoryTarget, Logger, MetricDataType } from '../../model';
 import type { Library } from '../library';
+import type { LiveView } from '../live-settings';
 import type { HistorySource } from '../model-source';
 import type { RepeatedEntries } from '../repeated';
 
@@ -19,8 +20,7 @@ export interface HistoryServiceOptions {
   readonly repeated: RepeatedEntries;
   /** Secret for continuation points. */
   readonly key: Buffer;
-  /** Values of one node in a response at most. */
-  readonly maxValuesPerNode: number;
+  readonly settings: LiveView<'maxHistoryValuesPerNode'>;
   readonly metric: (nodeId: NodeId) => NodeMetric | undefined;
   /** Where the history of a metric is kept now. */
   readonly source: (target: HistoryTarget) => HistorySource | undefined;

@@ -110,7 +110,8 @@ export class HistoryService {
     }
     // Time ran out before it was this node's turn: the client may come back for it (Part 4 §5.11.3.1).
     if (life.signal.aborted) return endOf(life.signal) === 'timeout' ? this.#later(node) : this.#ended(life.signal);
-    const limit = Math.min(share.values, this.#options.maxValuesPerNode, node.count === 0 ? Infinity : node.count);
+    const { maxHistoryValuesPerNode } = this.#options.settings.current;
+    const limit = Math.min(share.values, maxHistoryValuesPerNode, node.count === 0 ? Infinity : node.count);
     if (limit < 1) return this.#later(node);
     return this.#readPage({ ...node, limit }, share, budget, life, alone).catch((error: unknown) =>
       life.signal.aborted ? this.#ended(life.signal) : this.#failed(node, error),

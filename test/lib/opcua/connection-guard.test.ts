@@ -7,6 +7,7 @@ import { addressGroup, ConnectionGuard, type GuardedChannel } from '../../../lib
 import { errorChunk, MessageMeter } from '../../../lib/opcua/message-meter';
 import { ManualClock } from '../../support/manual-clock';
 import { chunk } from '../../support/raw-opcua';
+import { ChangingSettings } from './changing-settings';
 import { until } from './support';
 
 const ends: (() => void)[] = [];
@@ -14,22 +15,26 @@ afterEach(() => {
   for (const end of ends.splice(0)) end();
 });
 
+const LIMITS = { maxConnectionsPerEndpoint: 2, connectionsPerAddressPerMinute: 0, maxMessageSize: 500_000 };
+
 interface House {
   readonly clock: ManualClock;
   readonly guard: ConnectionGuard;
+  readonly limits: ChangingSettings<typeof LIMITS>;
   /** Sockets that came through. */
   readonly admitted: Socket[];
   readonly refused: [address: string, reason: string, count: number][];
   readonly open: (from?: string) => Promise<Socket>;
 }
 
-async function house(maxConnections: number, perAddressPerMinute: number): Promise<House> {
+async function house(maxConnectionsPerEndpoint: number, connectionsPerAddressPerMinute: number): Promise<House> {
+  const limits = new ChangingSettings({ ...LIMITS, maxConnectionsPerEndpoint, connectionsPerAddressPerMinute });
   const clock = new ManualClock();
   const admitted: Socket[] = [];
   const refused: [string, string, number][] = [];
   const guard = new ConnectionGuard({
     clock,
-    limits: { maxConnections, perAddressPerMinute, maxMessageSize: 500_000 },
+    limits,
     onRefused: (address, reason, count) => refused.push([address, reason, count]),
   });
   const server = createServer((socket) => {
@@ -49,6 +54,7 @@ async function house(maxConnections: number, perAddressPerMinute: number): Promi
   return {
     clock,
     guard,
+    limits,
     admitted,
     refused,
     open: async (from = '127.0.0.1') => {
@@ -94,6 +100,25 @@ test('whoever connects too fast is closed at once, told once and counted, until 
       ['127.0.0.1', 'too-fast', 3],
     ],
   );
+});
+
+test('other limits hold for connections that come next', async () => {
+  const { guard, limits, admitted, open } = await house(2, 2);
+  const connect = async (): Promise<number> => {
+    const socket = await open();
+    guard.channelMade(channelOf(socket, 'active'));
+    return admitted.length;
+  };
+  await connect();
+  await connect();
+  assert.equal(await connect(), 2);
+  limits.change({ connectionsPerAddressPerMinute: 100 });
+  assert.equal(await connect(), 2, 'there are too many yet');
+  limits.change({ maxConnectionsPerEndpoint: 3 });
+  assert.equal(await connect(), 3);
+  limits.change({ maxConnectionsPerEndpoint: 1 });
+  assert.equal(guard.count, 3, 'nobody is sent away');
+  assert.equal(await connect(), 3);
 });
 
 test('a flood drives out its own connections, and never those with a session or of others', async () => {

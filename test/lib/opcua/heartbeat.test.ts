@@ -2,8 +2,10 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, test } from 'node:test';
 import { DataChangeFilter, DataChangeTrigger, type DataValue, TimestampsToReturn } from 'node-opcua';
+import type { SourceTime } from '../../../lib/opcua';
 import { type Beating, Heartbeat, sourceTimeOf } from '../../../lib/opcua/heartbeat';
 import { ManualClock } from '../../support/manual-clock';
+import { ChangingSettings } from './changing-settings';
 import { type LiveModel, liveModel } from './live-model-support';
 import {
   devEuiOf,
@@ -50,15 +52,19 @@ const beat = async (count = 1): Promise<void> => {
 
 test('tags of the device come before those of its profile and before the setting', () => {
   const tags = (value: string): { tags: Record<string, string> } => ({ tags: { source_time: value } });
-  assert.equal(sourceTimeOf(undefined, undefined, 'heartbeat'), 'heartbeat');
-  assert.equal(sourceTimeOf(tags('true'), tags('heartbeat'), 'heartbeat'), 'true');
-  assert.equal(sourceTimeOf(tags('nonsense'), tags(' heartbeat '), 'true'), 'heartbeat');
+  assert.equal(sourceTimeOf(undefined, undefined), undefined);
+  assert.equal(sourceTimeOf(tags('true'), tags('heartbeat')), 'true');
+  assert.equal(sourceTimeOf(tags('nonsense'), tags(' heartbeat ')), 'heartbeat');
 });
 
 test('only devices in the mode cost anything', async () => {
   const clock = new ManualClock();
   const work: Iterator<void>[] = [];
-  const heartbeat = new Heartbeat({ clock, interval: BEAT, fallback: 'true', schedule: (item) => work.push(item) });
+  const settings = new ChangingSettings<{ heartbeatSeconds: number; sourceTime: SourceTime }>({
+    heartbeatSeconds: BEAT / 1_000,
+    sourceTime: 'true',
+  });
+  const heartbeat = new Heartbeat({ clock, settings, schedule: (item) => work.push(item) });
   const beats: string[] = [];
   const device: Beating = { beat: () => beats.push('beat'), endBeat: () => beats.push('end') };
   heartbeat.follow(device, undefined, undefined);
@@ -79,6 +85,46 @@ test('only devices in the mode cost anything', async () => {
   assert.equal(clock.pendingTimers, 0);
   heartbeat.follow(device, tags, undefined);
   heartbeat.close();
+  assert.equal(clock.pendingTimers, 0);
+  assert.equal(settings.listenerCount, 0);
+});
+
+test('other settings hold at once, for those of whom no tag says otherwise', async () => {
+  const clock = new ManualClock();
+  const settings = new ChangingSettings<{ heartbeatSeconds: number; sourceTime: SourceTime }>({
+    heartbeatSeconds: 60,
+    sourceTime: 'true',
+  });
+  const heartbeat = new Heartbeat({
+    clock,
+    settings,
+    schedule: (work) => {
+      while (work.next().done === false);
+    },
+  });
+  const beats: string[] = [];
+  const follow = (name: string, said?: string): void =>
+    heartbeat.follow(
+      { beat: () => beats.push(name), endBeat: () => beats.push(`end of ${name}`) },
+      said === undefined ? undefined : { tags: { source_time: said } },
+      undefined,
+    );
+  follow('silent');
+  follow('true', 'true');
+  follow('beating', 'heartbeat');
+  const during = async (seconds: number): Promise<string[]> => {
+    await clock.advance(seconds * 1_000);
+    return beats.splice(0);
+  };
+  assert.deepEqual(await during(60), ['beating']);
+  settings.change({ heartbeatSeconds: 10 });
+  assert.deepEqual(await during(10), ['beating']);
+  settings.change({ sourceTime: 'heartbeat' });
+  assert.deepEqual(await during(10), ['beating', 'silent']);
+  settings.change({ sourceTime: 'true' });
+  assert.deepEqual(await during(10), ['end of silent', 'beating']);
+  heartbeat.close();
+  settings.change({ heartbeatSeconds: 5 });
   assert.equal(clock.pendingTimers, 0);
 });
 

@@ -4,6 +4,7 @@ import * as opcua from 'node-opcua';
 import { parseDevEui, parseMetricKey, silentLogger, systemClock } from '../../../lib/model';
 import { HistoryService } from '../../../lib/opcua/history/service';
 import { RepeatedEntries } from '../../../lib/opcua/repeated';
+import { ChangingSettings } from './changing-settings';
 import { ask, raw, statusOf } from './history-support';
 import type { Connected } from './support';
 
@@ -46,7 +47,7 @@ before(async () => {
     logger: silentLogger,
     repeated: new RepeatedEntries(systemClock),
     key: Buffer.alloc(32),
-    maxValuesPerNode: 10,
+    settings: new ChangingSettings({ maxHistoryValuesPerNode: 10 }),
     metric: () => ({
       target: { devEui: parseDevEui('0000000000000001'), metric: parseMetricKey('x') },
       dataType: 'Double',

@@ -8,6 +8,7 @@ import { InformationModel } from '../../../lib/opcua/information-model';
 import { NodeFactory } from '../../../lib/opcua/node-factory';
 import { RepeatedEntries } from '../../../lib/opcua/repeated';
 import { ManualClock } from '../../support/manual-clock';
+import { ChangingSettings } from './changing-settings';
 import { deviceOf, OTHER_PROFILE, PROFILE, readingOf, TestSource } from './support';
 
 const KEPT = 60_000;
@@ -15,6 +16,11 @@ const clock = new ManualClock();
 const source = new TestSource();
 let addressSpace: AddressSpace;
 let model: InformationModel;
+const settings = new ChangingSettings({
+  removedNodesKept: KEPT,
+  sourceTime: 'heartbeat' as const,
+  heartbeatSeconds: 10,
+});
 
 before(async () => {
   addressSpace = AddressSpace.create();
@@ -25,7 +31,7 @@ before(async () => {
     clock,
     logger: silentLogger,
     repeated: new RepeatedEntries(clock),
-    settings: { removedNodesKept: KEPT, sourceTime: 'heartbeat', heartbeatSeconds: 10 },
+    settings,
   });
 });
 after(() => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { PENDING_SESSIONS, SessionPlaces } from '../../../lib/opcua/session-places';
 import { ManualClock } from '../../support/manual-clock';
+import { ChangingSettings } from './changing-settings';
 
 interface Session {
   status: string;
@@ -9,13 +10,13 @@ interface Session {
   channel: { readonly remoteAddress: string } | undefined;
 }
 
-function house(maxSessions: number, reserved: number) {
+function house(maxSessions: number, reservedForAdministrators: number) {
+  const settings = new ChangingSettings({ maxSessions, reservedForAdministrators });
   const clock = new ManualClock();
   const sessions = new Set<Session>();
   const places = new SessionPlaces<Session>({
     clock,
-    maxSessions,
-    reserved,
+    settings,
     sessions: () => [...sessions],
     end: (session) => {
       sessions.delete(session);
@@ -34,7 +35,7 @@ function house(maxSessions: number, reserved: number) {
     session.status = 'active';
     return session;
   };
-  return { clock, sessions, places, create, login };
+  return { clock, settings, sessions, places, create, login };
 }
 
 test('the last place is for an administrator', () => {
@@ -46,6 +47,21 @@ test('the last place is for an administrator', () => {
   assert.equal(login(true), undefined, 'the place is taken');
   assert.equal(create(), undefined, 'nothing is left to be created');
   assert.ok(places.mayActivate(administrator, false), 'whoever is in may log in anew');
+  places.close();
+});
+
+test('other limits hold for whoever comes next', () => {
+  const { login, settings, sessions, places } = house(1, 0);
+  assert.ok(login());
+  assert.equal(login(), undefined);
+  settings.change({ maxSessions: 3 });
+  assert.ok(login() && login());
+  settings.change({ maxSessions: 1, reservedForAdministrators: 1 });
+  assert.equal([...sessions].filter(({ status }) => status === 'active').length, 3, 'nobody is sent away');
+  assert.equal(login(), undefined);
+  assert.equal(login(true), undefined);
+  settings.change({ reservedForAdministrators: 3 });
+  assert.ok(login(true));
   places.close();
 });
 

@@ -10,8 +10,8 @@ import {
   LIMIT_RANGES,
   parseServerSettings,
   type ServerLimits,
-  settingsDigest,
 } from '../../../lib/opcua';
+import { fixedDigest } from '../../../lib/opcua/live-settings';
 
 const PKI = '/var/lib/lorua/pki';
 
@@ -208,11 +208,12 @@ test('anything is either refused with faults or gives settings', () => {
   );
 });
 
-test('the digest tells settings apart, users included, and not the order of their keys', () => {
+test('the digest tells servers apart, users included, and neither limits nor the order of keys', () => {
   const base = { pkiFolder: PKI, users: [{ name: 'ann', password: 'x' }] };
-  const digest = settingsDigest(parseServerSettings(base));
+  const digest = fixedDigest(parseServerSettings(base));
   const { pkiFolder, ...rest } = parseServerSettings(base);
-  assert.equal(settingsDigest({ ...rest, pkiFolder }), digest);
-  assert.notEqual(settingsDigest(parseServerSettings({ ...base, port: 1 })), digest);
-  assert.notEqual(settingsDigest(parseServerSettings({ ...base, users: [{ name: 'ann', password: 'y' }] })), digest);
+  assert.equal(fixedDigest({ ...rest, pkiFolder }), digest);
+  assert.equal(fixedDigest(parseServerSettings({ ...base, maxSessions: 7, samplingRewrite: false })), digest);
+  assert.notEqual(fixedDigest(parseServerSettings({ ...base, port: 1 })), digest);
+  assert.notEqual(fixedDigest(parseServerSettings({ ...base, users: [{ name: 'ann', password: 'y' }] })), digest);
 });
