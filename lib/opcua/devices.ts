@@ -22,7 +22,7 @@ export interface DevicesOptions {
   readonly profileTypes: ProfileTypes;
   readonly heartbeat: Heartbeat;
   /** Told after the nodes of a device were made, changed, or put out of service. */
-  readonly onShown: (nodes: DeviceNodes) => void;
+  readonly onShown: (nodes: DeviceNodes, isNew: boolean) => void;
   /** Told before the nodes of a device are deleted. */
   readonly onDelete: (nodes: DeviceNodes) => void;
   /** Whether a client monitors what others have put below a device. */
@@ -99,7 +99,7 @@ export class Devices {
     if (nodes.shown === undefined) this.#others--;
     nodes.show(device, parent, profile);
     this.#options.heartbeat.follow(nodes, device, profile);
-    this.#options.onShown(nodes);
+    this.#options.onShown(nodes, false);
     return true;
   }
 
@@ -109,7 +109,7 @@ export class Devices {
     const nodes = this.#make(parent, device.devEui, device.name, profile);
     nodes.show(device, parent, profile);
     this.#options.heartbeat.follow(nodes, device, profile);
-    this.#options.onShown(nodes);
+    this.#options.onShown(nodes, true);
     return nodes;
   }
 
@@ -145,7 +145,7 @@ export class Devices {
     for (const nodes of this.#devices.values()) {
       if (inventory.devices.has(nodes.devEui) || nodes.shown === undefined || nodes.removedAt !== undefined) continue;
       nodes.remove(clock.monotonic());
-      this.#options.onShown(nodes);
+      this.#options.onShown(nodes, false);
       logger.info({
         operation: 'build-address-space',
         event: 'removed',

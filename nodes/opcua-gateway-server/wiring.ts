@@ -1,6 +1,6 @@
 /** What a server and the database of its gateway tell each other while the node is deployed. */
 import { ClientAudit, type OpcuaDoors } from '../../lib/admin';
-import { type Logger, systemClock, type Unsubscribe } from '../../lib/model';
+import { type CommandDoors, type Logger, systemClock, type Unsubscribe } from '../../lib/model';
 import type { GatewayServer, ModelSource, ServerSettings } from '../../lib/opcua';
 import type { DatabaseService } from '../common/services';
 
@@ -40,6 +40,7 @@ export function wire(service: DatabaseService, server: GatewayServer, logger: Lo
     server.attach(modelSource(service)),
     service.store.onHealth((health) => server.publishStoreHealth(health)),
     server.onClientEvent((event) => audit.take(event)),
+    serveCommands(service, server),
     service.health.onHealth((health) => server.publishHealth(health)),
     () => {
       isWired = false;
@@ -55,6 +56,21 @@ export function wire(service: DatabaseService, server: GatewayServer, logger: Lo
   });
   return () => {
     for (const unsubscribe of unsubscribes) unsubscribe();
+  };
+}
+
+/** Lets clients send commands through the queue that the database has now, and through its successors. */
+function serveCommands({ commands }: DatabaseService, server: GatewayServer): Unsubscribe {
+  let detach: Unsubscribe | undefined;
+  const follow = (doors: CommandDoors | undefined): void => {
+    detach?.();
+    detach = doors === undefined ? undefined : server.attachCommands(doors);
+  };
+  follow(commands.current);
+  const stop = commands.onChange(follow);
+  return () => {
+    stop();
+    follow(undefined);
   };
 }
 

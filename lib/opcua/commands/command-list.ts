@@ -100,10 +100,17 @@ export class CommandList {
     this.methods = { GetCommands: method('GetCommands'), Cancel: method('Cancel'), Flush: method('Flush') };
     // Whoever may look may ask; what they do is for those who operate.
     grantCall(factory.library, this.methods.GetCommands);
-    this.#count();
+    this.setServed(false);
   }
 
-  /** Something became of a command, or the queue came or went. */
+  /** Shows the counts of the queue there is, or that there is none. */
+  setServed(isServed: boolean): void {
+    const now = this.#factory.now();
+    for (const live of Object.values(this.#members)) live.setOutOfService(!isServed, now);
+    if (!this.#closed) this.#count();
+  }
+
+  /** Something became of a command. */
   changed(): void {
     if (this.#closed || this.#timer !== undefined) return;
     this.#timer = this.#clock.after(COUNT_INTERVAL, () => {
@@ -185,14 +192,11 @@ export class CommandList {
   }
 
   #count(): void {
-    if (this.#closed) return;
     const counts = this.#source.current?.counts();
+    if (counts === undefined) return;
     const now = this.#factory.now();
-    for (const key of ['queued', 'sending', 'enqueued', 'awaiting'] as const) {
-      const live = this.#members[key];
-      live.setOutOfService(counts === undefined, now);
-      live.update(counts?.[key], now, now);
-    }
+    for (const key of ['queued', 'sending', 'enqueued', 'awaiting'] as const)
+      this.#members[key].update(counts[key], now, now);
   }
 
   #addMethod(id: string, name: ListMethod): UAMethod {

@@ -12,6 +12,7 @@ import {
   type DevEui,
   errorText,
   type Logger,
+  type Timer,
   type Unsubscribe,
 } from '../../model';
 import type { DeviceNodes } from '../device-nodes';
@@ -52,6 +53,8 @@ export interface CommandModelOptions {
 
 type Changes = (readonly [BaseNode, number])[];
 
+/** How long a queue may be away before that is shown, ms: a deploy exchanges it, and clients need not see that. */
+const ABSENCE = 10_000;
 /** Changes that are told in one event. */
 const CHANGES_PER_EVENT = 200;
 
@@ -67,6 +70,9 @@ export class CommandModel {
   readonly #values = new Map<string, CommandNodes>();
   #send: CallSend | undefined;
   #stop: Unsubscribe | undefined;
+  /** Whether there is a queue, or was one a moment ago. */
+  #isServed = false;
+  #absence: Timer | undefined;
   #closed = false;
 
   constructor(options: CommandModelOptions) {
@@ -83,25 +89,27 @@ export class CommandModel {
     this.#stop?.();
     const stopStatus = doors.onStatus((status) => this.#changed(status));
     this.source.current = doors;
-    this.list.changed();
-    this.#sync();
+    this.#absence?.cancel();
+    this.#setServed(true);
     const stop = (): void => {
       if (this.#stop !== stop) return;
       this.#stop = undefined;
       stopStatus();
       this.source.current = undefined;
-      this.list.changed();
-      this.#sync();
+      if (!this.#closed) this.#absence = this.#options.clock.after(ABSENCE, () => this.#setServed(false));
     };
     this.#stop = stop;
     return stop;
   }
 
-  /** Brings the commands of a device in step after the device was made, changed, or is gone. */
-  follow(device: DeviceNodes): void {
+  /**
+   * Brings the commands of a device in step after the device was made, changed, or is gone.
+   * @param isNew that the device was added tells of what is below it
+   */
+  follow(device: DeviceNodes, isNew: boolean): void {
     const changes: Changes = [];
     this.#follow(device, changes);
-    this.#announce(changes);
+    if (!isNew) this.#announce(changes);
   }
 
   /** The nodes of a device are about to be deleted. */
@@ -162,10 +170,13 @@ export class CommandModel {
   close(): void {
     this.#closed = true;
     this.#stop?.();
+    this.#absence?.cancel();
     this.list.close();
   }
 
-  #sync(): void {
+  #setServed(isServed: boolean): void {
+    this.#isServed = isServed;
+    this.list.setServed(isServed);
     if (!this.#closed) this.#options.schedule(this.#syncAll());
   }
 
@@ -208,7 +219,7 @@ export class CommandModel {
     const found = last ?? (isKnown ? this.#lastCommands(devEui) : new Map<string, Command>());
     for (const definition of definitions ?? []) this.#define(known, definition, changes, found);
     const wanted = definitions === undefined ? undefined : new Set(definitions.map(({ name }) => name));
-    const isServed = isKnown && device.shown?.isDisabled !== true;
+    const isServed = this.#isServed && !isGone && device.shown?.isDisabled !== true;
     for (const [name, nodes] of known.commands) {
       const isDefined = wanted?.has(name) ?? true;
       // What a client monitors would not come back: it stays, out of service.
