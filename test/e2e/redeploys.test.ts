@@ -26,6 +26,8 @@ const CHANGED_TYPES = [
   'gateway-database',
   'metric-store',
 ];
+/** Settings that a running OPC UA server takes over, in the words of its form. */
+const LIVE_SETTINGS = { maxSessions: '61', maxSubscriptionsPerSession: '11', removedNodesKeptHours: '2' };
 /** Descriptors and handles that come and go by themselves: web connections of this test, streams being opened. */
 const NOISE = 6;
 /** MiB; what a heap differs by after a collection. */
@@ -118,7 +120,9 @@ describe(`${DEPLOYS} deploys under a subscribed client`, () => {
       const current = await readFlows();
       const target = current.flows.find((node) => node.type === type);
       assert.ok(target, `the flow has a ${type}`);
-      const changed = isFull ? { info: `Deploy ${number}` } : { name: `Name ${number}` };
+      const changed = isFull
+        ? { info: `Deploy ${number}` }
+        : { name: `Name ${number}`, ...(type === 'opcua-gateway-server' ? LIVE_SETTINGS : {}) };
       const deployedAt = Date.now();
       await deploy(isFull ? 'full' : 'nodes', {
         ...current,
@@ -138,6 +142,7 @@ describe(`${DEPLOYS} deploys under a subscribed client`, () => {
     assert.deepEqual(subscriptionTroubles, []);
     assert.equal(client.session.sessionId.toString(), sessionId);
     assert.equal(subscription.subscriptionId, subscriptionId);
+    assert.equal((await client.read('i=24095')).value.value, 61, 'MaxSessions as it was deployed');
     assert.deepEqual(doubled, [], 'no value came twice');
     assert.equal(world.simulator.server.openStreams, DEVICES);
     assert.doesNotMatch(world.gateway.output(), /uncaught|unhandled/i);

@@ -2,11 +2,13 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, beforeEach, test } from 'node:test';
 import * as opcua from 'node-opcua';
-import { parseServerSettings, ServerRegistry, type ServerSettings } from '../../../lib/opcua';
+import type { HistoryRequest } from '../../../lib/model';
+import { type ModelSource, parseServerSettings, ServerRegistry, type ServerSettings } from '../../../lib/opcua';
 import { type CapturedEntry, capturedLogger } from '../../support/captured-logger';
 import { freePort } from '../../support/free-port';
 import { ManualClock } from '../../support/manual-clock';
 import { nameOf, RawClient } from '../../support/raw-opcua';
+import { askOne, raw } from './history-support';
 import {
   type Connected,
   connect,
@@ -105,6 +107,20 @@ class Deployment {
   }
 }
 
+/** A source with a history that notes how many values are asked of it. */
+function historian(): { source: ModelSource; limits: number[] } {
+  const limits: number[] = [];
+  const source: ModelSource = Object.assign(simpleSource(), {
+    history: {
+      readHistory(request: HistoryRequest) {
+        if (request.kind === 'raw') limits.push(request.limit);
+        return Promise.resolve({ bytes: new Uint8Array(4), count: 0 });
+      },
+    },
+  });
+  return { source, limits };
+}
+
 let deployment: Deployment;
 let client: Connected;
 beforeEach(async () => {
@@ -189,11 +205,11 @@ test('operations of a call, and sizes of connections that come next', async () =
   other.close();
 
   const agreed = async (): Promise<{ chunk: number; message: number }> => {
-    const raw = await RawClient.connect(deployment.server.port);
-    raw.hello();
-    const answer = await raw.next();
+    const stranger = await RawClient.connect(deployment.server.port);
+    stranger.hello();
+    const answer = await stranger.next();
     assert.ok(answer.kind === 'acknowledged');
-    raw.close();
+    stranger.close();
     return { chunk: answer.chunkSize, message: answer.maxMessageSize };
   };
   assert.deepEqual(await agreed(), { chunk: 16_384, message: 4_194_304 });
@@ -201,9 +217,15 @@ test('operations of a call, and sizes of connections that come next', async () =
   assert.deepEqual(await agreed(), { chunk: 8_192, message: 65_536 });
 });
 
-test('the size of pages of histories is shown', async () => {
+test('pages of histories', async () => {
+  const { source, limits } = historian();
+  deployment.server.attach(source);
+  await deployment.server.settled();
+  await askOne(client, TEMPERATURE, raw(0, 1_000));
   await deployment.deploy({ maxHistoryValuesPerNode: 77 });
   assert.equal(await shown(Ids.HistoryServerCapabilities_MaxReturnDataValues), 77);
+  await askOne(client, TEMPERATURE, raw(0, 1_000));
+  assert.deepEqual(limits, [5_000, 77]);
 });
 
 test('connections per address', async () => {
