@@ -54,16 +54,11 @@ export function grantRights(library: Library, addressSpace: AddressSpace, allowA
   for (const id of DIAGNOSTICS_NODES) addressSpace.findNode(`i=${id}`)?.setRolePermissions(diagnostics);
 }
 
-/** Whoever may look may call a method by which clients only ask. */
-export function grantCall(library: Library, method: UAMethod): void {
-  const ask = `${OBSERVE} | Call`;
+/** Whoever may look at a method of an instance may call it, too: for those by which clients only ask. */
+export function grantCall({ PermissionFlag }: Library, method: UAMethod): void {
+  const rights = method.namespace.getDefaultRolePermissions() ?? [];
   method.setRolePermissions(
-    permissions(library, {
-      Observer: ask,
-      Operator: ask,
-      Engineer: ask,
-      SecurityAdmin: `${ask} | ReadRolePermissions`,
-    }),
+    rights.map(({ roleId, permissions: granted }) => ({ roleId, permissions: granted | PermissionFlag.Call })),
   );
 }
 
