@@ -1,6 +1,7 @@
 /**
  * Watches over TCP connections before anybody has logged in: how many there are, how fast they come, how long they may
- * stay without a session, and how much they may send. Clients with a session are never touched.
+ * stay without a session, and how much they may send. Clients with a session wait only when they send more than any
+ * client needs, and are ended only when they have sent most of what nobody can read yet.
  */
 import type { Server, Socket } from 'node:net';
 import type { Clock, Timer, Unsubscribe } from '../model';
