@@ -8,6 +8,8 @@ const LONGEST_LOOK = 600_000;
 /** Between two tries of a call that did not arrive, ms: doubled each time. */
 const FIRST_RETRY = 1_000;
 export const LONGEST_RETRY = 30_000;
+/** How long after its deadline events about a command may still come: the device may have to be heard for them, ms. */
+const EVENTS_AWAITED = 3_600_000;
 /** How far the wall clock may have gone back since a change without its age being in doubt, ms. */
 const CLOCK_TOLERANCE = 1_000;
 
@@ -66,6 +68,11 @@ export function restoredEntry(command: Command, clock: Clock): { entry: Entry; i
 
 export function deadlineOf({ born, command }: Entry): number {
   return born + command.deadline;
+}
+
+/** Whether no event is awaited any more where nobody can be asked. @param now monotonic ms */
+export function isLongOver(entry: Entry, now: number): boolean {
+  return now - deadlineOf(entry) >= EVENTS_AWAITED;
 }
 
 /** Whether ChirpStack's queue can tell something about it. */

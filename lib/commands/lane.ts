@@ -8,6 +8,7 @@ import {
   deadlineOf,
   type Entry,
   isAwaited,
+  isLongOver,
   isOverdueNews,
   LONGEST_RETRY,
   lookLater,
@@ -345,8 +346,7 @@ export class Lane {
     if (result.kind === 'unknowable') {
       for (const entry of asked) {
         lookLater(entry, now);
-        const reason = `It may have been sent or not. ${result.reason} Look at what the device reports.`;
-        this.apply(entry, { type: 'undecidable', reason });
+        this.apply(entry, { type: 'undecidable', reason: result.reason, isOver: isLongOver(entry, now) });
       }
       return;
     }

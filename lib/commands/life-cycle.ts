@@ -28,8 +28,8 @@ export type CommandInput =
       readonly conclusive: boolean;
       readonly note?: string;
     }
-  /** Nobody can be asked what became of a call that may have arrived. */
-  | { readonly type: 'undecidable'; readonly reason: string }
+  /** Nobody can be asked what became of it; `isOver`: events are not awaited any more either. */
+  | { readonly type: 'undecidable'; readonly reason: string; readonly isOver: boolean }
   /** The deadline has passed. */
   | { readonly type: 'overdue'; readonly reason: string }
   | { readonly type: 'cancel'; readonly user: string }
@@ -108,9 +108,7 @@ export function advance(command: Command, input: CommandInput, now: number): Com
     case 'picture':
       return seen(command, input, now);
     case 'undecidable':
-      return command.state === 'Sending' && command.call === 'unclear'
-        ? move(command, 'Uncertain', input.reason, now)
-        : command;
+      return undecidable(command, input, now);
     case 'overdue':
       return overdue(command, input.reason, now);
     case 'cancel':
@@ -299,17 +297,26 @@ function seen(
           now,
         )
       : move(command, 'Cancelled', `It was taken out of ChirpStack's queue${by(command.flushedBy)}.`, now);
-  if (
-    command.state === 'Transmitted' &&
-    command.confirmed &&
-    command.endedAt === undefined &&
-    command.expected === undefined
-  )
-    return {
-      ...note(command, `It was sent; no acknowledgement was reported, and none is awaited any more.${suffix}`, now),
-      endedAt: now,
-    };
-  return command;
+  return unheard(command, suffix, now);
+}
+
+/** Only messages went out, and no event came. */
+function undecidable(command: Command, { reason, isOver }: { reason: string; isOver: boolean }, now: number): Command {
+  const advice = `${reason} Look at what the device reports.`;
+  if (command.state === 'Sending' && command.call === 'unclear')
+    return move(command, 'Uncertain', `It may have been sent or not. ${advice}`, now);
+  if (!isOver) return command;
+  return command.state === 'Enqueued'
+    ? move(command, 'Uncertain', `Its deadline is long over, and no event told what became of it. ${advice}`, now)
+    : unheard(command, '', now);
+}
+
+/** It was sent, and that is all that will be known unless evidence comes late. */
+function unheard(command: Command, suffix: string, now: number): Command {
+  const { state, confirmed, endedAt, expected } = command;
+  if (state !== 'Transmitted' || !confirmed || endedAt !== undefined || expected !== undefined) return command;
+  const reason = `It was sent; no acknowledgement was reported, and none is awaited any more.${suffix}`;
+  return { ...note(command, reason, now), endedAt: now };
 }
 
 /** It is in the queue, so the queue was not emptied after all. */

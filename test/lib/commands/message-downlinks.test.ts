@@ -58,3 +58,23 @@ test('a message that cannot be handed over is tried again', async () => {
   await it.clock.advance(5_000);
   assert.equal(it.state(id), 'Enqueued');
 });
+
+test('a message of which no event ever tells does not wait for ever', async () => {
+  const messages: DownlinkMessage[] = [];
+  const it = await messaging((message) => messages.push(message));
+  const lost = await it.submit('confirmed', 7);
+  const sent = await it.submit('confirmed', 8);
+  it.queue.receive(txack(messages[1]?.id ?? '', it.clock.now()));
+  await it.clock.advance(3_600_000 + 60_000);
+  assert.equal(it.state(lost.id), 'Enqueued');
+  assert.match(it.command(lost.id).reason, /deadline has passed/);
+  await it.clock.advance(3_600_000 + 600_000);
+  assert.equal(it.state(lost.id), 'Uncertain');
+  assert.match(it.command(lost.id).reason, /no event told.*Look at what the device reports/);
+  assert.equal(it.state(sent.id), 'Transmitted');
+  assert.notEqual(it.command(sent.id).endedAt, undefined);
+  assert.deepEqual(it.queue.counts(), { queued: 0, sending: 0, enqueued: 0, awaiting: 0 });
+  // Late evidence is believed all the same.
+  it.queue.receive(txack(messages[0]?.id ?? '', it.clock.now()));
+  assert.equal(it.state(lost.id), 'Transmitted');
+});
