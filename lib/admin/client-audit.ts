@@ -19,6 +19,7 @@ export interface AuditedEvent {
   readonly method?: string;
   readonly value?: string;
   readonly status?: string;
+  readonly command?: string;
   readonly validTo?: number;
 }
 
@@ -176,6 +177,7 @@ const KNOWN: ReadonlySet<string> = new Set([
   'method',
   'value',
   'status',
+  'command',
   'validTo',
 ]);
 

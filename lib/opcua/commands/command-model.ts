@@ -292,7 +292,8 @@ export class CommandModel {
     try {
       known?.commands.get(command.name)?.show(status);
       const device = known?.device ?? this.#options.devices.get(command.devEui);
-      if (transition !== undefined && device !== undefined) this.#events.changed(device.object, command, transition);
+      // Of a device whose nodes are gone, too.
+      if (transition !== undefined) this.#events.changed(device?.object ?? this.list.object, command, transition);
       this.list.changed();
     } catch (error) {
       // Whoever shows it must not stop the command.

@@ -28,7 +28,15 @@ import { LIST } from './command-list';
 import type { CommandModel } from './command-model';
 import type { CommandNodes } from './command-nodes';
 import { LIST_METHODS, type ListMethod, listDeclaration, SEND_DECLARATION } from './command-types';
-import { argumentValue, isNull, MISMATCH, needsConfirmation, plainValue, writtenValue } from './parameter-form';
+import {
+  argumentValue,
+  isNull,
+  MISMATCH,
+  needsConfirmation,
+  plainValue,
+  valueType,
+  writtenValue,
+} from './parameter-form';
 
 type Engine = OPCUAServer['engine'];
 type Context = Parameters<Engine['write']>[0];
@@ -160,7 +168,10 @@ export class CommandService {
     // Only a value that is good can be meant.
     if (!written.statusCode.isGood()) return StatusCodes.BadWriteNotSupported;
     const plain = writtenValue(this.#library, parameter, written.value);
-    if (plain === MISMATCH) return StatusCodes.BadTypeMismatch;
+    if (plain === MISMATCH) {
+      this.#tell(nodes, context, `the value is one ${valueType(parameter)}`, tally);
+      return StatusCodes.BadTypeMismatch;
+    }
     if (this.#model.isGone(nodes.devEui)) return StatusCodes.BadOutOfService;
     const command = await this.#model.source.submit(this.#request(context, nodes, { [parameter.name]: plain }));
     this.#ids.set(part, command.id);

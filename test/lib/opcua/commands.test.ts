@@ -145,6 +145,7 @@ test('each type is written, and none but its own', async () => {
     ['big', int(1)],
   ] as const)
     assert.deepEqual(await write(otto, [[commandId(name, 'value'), written]]), ['BadTypeMismatch'], name);
+  assert.equal(await value(otto, commandId('big', 'lastRefusal')), 'the value is one Int64');
   for (const [name, written] of [
     ['level', int(101)],
     ['level', int(-1)],
