@@ -41,14 +41,14 @@ const shown = (entries: readonly NewJournalEntry[]): string[] =>
 test('what clients do is entered in batches, with who and what', async () => {
   const { audit, clock, stored, batches } = setUp();
   audit.take(event('session-activated', { session: 'SCADA', security: 'Basic256Sha256/Sign', application: '' }));
-  audit.take(event('written', { node: 'ns=3;s=x', attribute: 'Value', value: '1', status: 'Good' }));
+  audit.take(event('written', { node: 'ns=3;s=x', attribute: 'Value', value: '1', status: 'Good', command: 'c-1' }));
   audit.take(event('channel-failed'));
   audit.take(event('connection-refused'));
   assert.equal(stored.length, 0);
   await clock.advance(1_000);
   assert.deepEqual(shown(stored), [
     'opcua.session-activated ann {"address":"192.0.2.1","session":"SCADA","security":"Basic256Sha256/Sign"}',
-    'opcua.written ann {"address":"192.0.2.1","node":"ns=3;s=x","attribute":"Value","value":"1","status":"Good"}',
+    'opcua.written ann {"address":"192.0.2.1","node":"ns=3;s=x","attribute":"Value","value":"1","status":"Good","command":"c-1"}',
   ]);
   assert.equal(batches(), 1);
   assert.equal(stored[0]?.journal, 'audit');
