@@ -69,6 +69,12 @@ async function write(devEui: string, name: string, number: number): Promise<void
   if (!statusCode.isGood()) throw new Error(`a write was answered ${statusCode.name}`);
 }
 
+async function read(devEui: string, name: string): Promise<void> {
+  if (opcua === undefined) throw new Error('not connected');
+  const nodeId = `ns=${opcua.namespace};s=${devEui}/command/${name}/state`;
+  await opcua.session.read({ nodeId, attributeId: AttributeIds.Value });
+}
+
 /** Enqueues the same at ChirpStack, with nothing in between. */
 function enqueue(devEui: string, fPort: number, number: number): Promise<void> {
   if (chirpstack === undefined) throw new Error('not connected');
@@ -117,24 +123,27 @@ const services = {
     chirpstack = { client: new DeviceServiceClient(new URL(api).host, credentials.createInsecure()), metadata };
   },
 
-  /** Sends in turn by OPC UA and by gRPC, one after the other, so that both see the same machine. */
+  /** Sends in turn by OPC UA and by gRPC, so that both see the same machine, and reads: what OPC UA alone costs. */
   async send({
     devEuis,
     count,
     from,
     name,
     fPort,
-  }: Sending): Promise<{ ours: readonly Sent[]; bare: readonly Sent[] }> {
+  }: Sending): Promise<Readonly<Record<'ours' | 'bare' | 'reads', readonly Sent[]>>> {
     const ours: Sent[] = [];
     const bare: Sent[] = [];
+    const reads: Sent[] = [];
     for (let number = from; number < from + 2 * count; number += 2) {
       const devEui = devEuis[(number >> 1) % devEuis.length] ?? '';
       ours.push(await timed(number, () => write(devEui, name, number)));
       await pause(PAUSE);
       bare.push(await timed(number + 1, () => enqueue(devEui, fPort, number + 1)));
       await pause(PAUSE);
+      reads.push(await timed(number, () => read(devEui, name)));
+      await pause(PAUSE);
     }
-    return { ours, bare };
+    return { ours, bare, reads };
   },
 } as const;
 

@@ -80,9 +80,9 @@ export async function commands(): Promise<Figures> {
       there: sent.map(({ number, begun }) => (arrivals.get(number) ?? Number.NaN) - begun),
       answer: sent.map(({ begun, answered }) => answered - begun),
     });
-    const runs: { ours: Times; bare: Times; commits: readonly number[] }[] = [];
+    const runs: { ours: Times; bare: Times; reads: Times; commits: readonly number[] }[] = [];
     for (let run = 0; run <= RUNS; run++) {
-      const { ours, bare } = await sender.call('send', {
+      const { ours, bare, reads } = await sender.call('send', {
         devEuis: targets,
         count: COMMANDS,
         from,
@@ -92,7 +92,7 @@ export async function commands(): Promise<Figures> {
       from += 2 * COMMANDS;
       const { requests } = await house.call('commits', {});
       // The first run warms up and does not count.
-      if (run > 0) runs.push({ ours: timesOf(ours), bare: timesOf(bare), commits: requests });
+      if (run > 0) runs.push({ ours: timesOf(ours), bare: timesOf(bare), reads: timesOf(reads), commits: requests });
     }
     type Run = (typeof runs)[number];
     const figure = (of: (run: Run) => readonly number[], share: number): number =>
@@ -106,6 +106,8 @@ export async function commands(): Promise<Figures> {
         p99: figure(({ ours }) => ours.there, 0.99),
         commitP50: figure(({ commits }) => commits, 0.5),
         commitP99: figure(({ commits }) => commits, 0.99),
+        readP50: figure(({ reads }) => reads.answer, 0.5),
+        readP99: figure(({ reads }) => reads.answer, 0.99),
         answerP50: figure(({ ours }) => ours.answer, 0.5),
         answerP99: figure(({ ours }) => ours.answer, 0.99),
         bareP50: figure(({ bare }) => bare.answer, 0.5),
