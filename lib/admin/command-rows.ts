@@ -33,6 +33,8 @@ export interface CommandRow {
   /** Of the definition as it is now; the name where there is none. */
   readonly title: string;
   readonly parameters: Readonly<Record<string, PlainValue>>;
+  /** Of the parameters that have one, for people. */
+  readonly units: Readonly<Record<string, string>>;
   /** Empty where nobody was logged in. */
   readonly user: string;
   readonly source: string;
@@ -79,6 +81,11 @@ export function commandRow(command: Command, doors: CommandDoors, { devices }: I
     name,
     title: definition === undefined || definition.title === '' ? name : definition.title,
     parameters: plain(parameters),
+    units: Object.fromEntries(
+      (definition?.parameters ?? []).flatMap((parameter) =>
+        parameter.unit === '' ? [] : [[parameter.name, parameter.unit]],
+      ),
+    ),
     user,
     source,
     confirmed,

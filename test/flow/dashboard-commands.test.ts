@@ -188,7 +188,7 @@ describe('commands by the dashboard', () => {
     await page.waitForSelector('tr[data-state=Acknowledged]');
     assert.match(
       await text(page, 'tr[data-state=Acknowledged]'),
-      /Set position position = 35 ● acknowledged.*admin dashboard/,
+      /Set position position = 35 % ● acknowledged.*admin dashboard/,
     );
     assert.deepEqual(troubles, []);
     await page.close();
@@ -287,7 +287,7 @@ describe('commands by the dashboard', () => {
     await page.keyboard.type('12');
     await page.keyboard.press('Enter');
     await lastState(page, /./);
-    assert.match(await text(page, '[data-testid=last]'), /Set position \(position = 12\)/);
+    assert.match(await text(page, '[data-testid=last]'), /Set position \(position = 12 %\)/);
     await page.close();
   });
 

@@ -27,7 +27,7 @@ function doorsOf({ queue, devices, store }: World, more: Partial<CommandDoors> =
         name: 'large',
         title: 'A large number',
         fPort: 3,
-        parameters: [{ name: 'n', type: 'Int', default: 1 }],
+        parameters: [{ name: 'n', type: 'Int', unit: 'm³', default: 1 }],
         payload: { kind: 'integer', parameter: 'n', format: 'int64' },
       },
     ]),
@@ -161,6 +161,7 @@ describe('sending', () => {
     const row = await send({ name: 'large', parameters: { n: '9007199254740993' } });
     assert.deepEqual(row.parameters, { n: '9007199254740993' });
     assert.equal(row.title, 'A large number');
+    assert.deepEqual(row.units, { n: 'm³' });
     assert.doesNotThrow(() => JSON.stringify(row));
   });
 
