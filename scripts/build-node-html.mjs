@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { transform } from 'esbuild';
 
 /** What forms have in common. */
-const COMMON = ['nodes/common/rules.editor.ts', 'nodes/common/endpoints.editor.ts'];
+const COMMON = ['rules', 'endpoints', 'definitions'].map((name) => `nodes/common/${name}.editor.ts`);
 
 /** @param {string} folder folder of the node's sources @param {string} base name of the node type */
 export async function buildNodeHtml(folder, base) {

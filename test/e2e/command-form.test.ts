@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { Browser, Page } from 'puppeteer-core';
+import { COMMAND_PRESETS } from '../../lib/commands';
 import { type BootedGateway, bootGateway } from '../support/boot-gateway';
 import { launchBrowser, newPage } from '../support/browser';
 
@@ -41,8 +42,7 @@ describe('the form of the command queue', { timeout: 180_000 }, () => {
   };
   const definitions = async (): Promise<Record<string, unknown>[]> =>
     JSON.parse(String(await page.evaluate(`JSON.stringify(${NODE}.definitions)`))) as Record<string, unknown>[];
-  const row = (index: number, field: string): string =>
-    `$('${LIST} [data-field=${field}]').eq(${index})`;
+  const row = (index: number, field: string): string => `$('${LIST} [data-field=${field}]').eq(${index})`;
   const enter = (index: number, field: string, value: string): Promise<unknown> =>
     page.evaluate(`void ${row(index, field)}.val(${JSON.stringify(value)}).trigger('change')`);
   const faultOf = async (index: number): Promise<string> =>
@@ -67,6 +67,10 @@ describe('the form of the command queue', { timeout: 180_000 }, () => {
 
   test('adds one from a preset, and says what the gateway would', async () => {
     await open();
+    assert.deepEqual(
+      await page.evaluate(`[...document.querySelectorAll('#command-queue-presets option')].map(({ value }) => value)`),
+      [...COMMAND_PRESETS],
+    );
     await page.evaluate(`void $('#command-queue-presets select').val('relay-pulse')`);
     await page.focus('#command-queue-presets button');
     await page.keyboard.press('Enter');
