@@ -374,7 +374,7 @@ export class NodeFactory {
       property('EnumStrings', 'What 0, 1, … mean', 'LocalizedText', 1).setValueFromSource({
         dataType: DataType.LocalizedText,
         arrayType: VariantArrayType.Array,
-        value: states.map((state) => this.text(state)),
+        value: states.map((state) => this.#modelText(state)),
       });
   }
 }

@@ -108,7 +108,8 @@ export class CommandModel {
    */
   follow(device: DeviceNodes, isNew: boolean): void {
     const changes: Changes = [];
-    this.#follow(device, changes);
+    const work = this.#follow(device, changes);
+    while (work.next().done !== true);
     if (!isNew) this.#announce(changes);
   }
 
@@ -184,7 +185,7 @@ export class CommandModel {
     let changes: Changes = [];
     const last = this.#lastCommands();
     for (const device of this.#options.devices.all()) {
-      this.#follow(device, changes, last);
+      yield* this.#follow(device, changes, last);
       if (changes.length >= CHANGES_PER_EVENT) {
         this.#announce(changes);
         changes = [];
@@ -203,7 +204,7 @@ export class CommandModel {
     return last;
   }
 
-  #follow(device: DeviceNodes, changes: Changes, last?: ReadonlyMap<string, Command>): void {
+  *#follow(device: DeviceNodes, changes: Changes, last?: ReadonlyMap<string, Command>): Generator<void> {
     const { devEui } = device;
     const doors = this.source.current;
     const isGone = device.removedAt !== undefined;
@@ -217,7 +218,13 @@ export class CommandModel {
       changes.push([known.folder, MODEL_CHANGES.nodeAdded]);
     }
     const found = last ?? (isKnown ? this.#lastCommands(devEui) : new Map<string, Command>());
-    for (const definition of definitions ?? []) this.#define(known, definition, changes, found);
+    for (const definition of definitions ?? []) {
+      const isNew = !known.commands.has(definition.name);
+      this.#define(known, definition, changes, found);
+      if (isNew) yield;
+    }
+    // Another queue came meanwhile: that is seen to by the next look.
+    if (this.source.current !== doors) return;
     const wanted = definitions === undefined ? undefined : new Set(definitions.map(({ name }) => name));
     const isServed = this.#isServed && !isGone && device.shown?.isDisabled !== true;
     for (const [name, nodes] of known.commands) {
@@ -251,7 +258,8 @@ export class CommandModel {
     else this.#values.set(value.variable.nodeId.toString(), nodes);
     const command = last.get(`${device.devEui}/${definition.name}`);
     const doors = this.source.current;
-    if (command !== undefined && doors !== undefined) nodes.show(doors.status(command));
+    // It may have gone on since the look at all of them.
+    if (command !== undefined && doors !== undefined) nodes.show(doors.status(doors.command(command.id) ?? command));
   }
 
   #makeFolder(device: DeviceNodes): DeviceCommands {
