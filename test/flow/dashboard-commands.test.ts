@@ -338,7 +338,8 @@ describe('commands by the dashboard', () => {
         assert.deepEqual(await namelessControls(page), []);
         for (const width of [1920, 320]) {
           await page.setViewport({ width, height: 900 });
-          assert.ok((await overflowOf(page)) <= 0, `${width} px`);
+          // The frame of the dashboard moves to its new place.
+          await eventually(async () => (await overflowOf(page)) <= 0, `${width} px`, 5_000);
           await keepPicture(page, `commands-${language}-${width}`);
         }
         for (const scheme of ['light', 'dark']) {
