@@ -146,6 +146,7 @@ export class Lane {
 
   measured(reading: Reading): void {
     for (const entry of this.#entries) this.apply(entry, { type: 'reading', reading });
+    this.#strangers.measured(reading, this.#entries);
     if (reading.origin === 'event') this.#lookSoon();
     this.#schedule();
   }
@@ -208,6 +209,7 @@ export class Lane {
     if (command.transmittedAt !== undefined && before.transmittedAt === undefined) {
       if (command.expected !== undefined) entry.verifyBy = now + command.expected.within;
       lookLater(entry, now);
+      for (const reading of this.#strangers.readings) this.apply(entry, { type: 'reading', reading });
     }
     if (command.queueItemId === undefined || before.queueItemId !== undefined) return;
     lookLater(entry, now);
@@ -389,12 +391,10 @@ export class Lane {
     this.#timer = undefined;
     if (this.#busy || this.#host.isClosing()) return;
     const { clock } = this.#host;
-    let due = Number.POSITIVE_INFINITY;
-    for (const entry of this.#entries) due = Math.min(due, nextDue(entry));
+    let due = Math.min(...this.#entries.map((entry) => nextDue(entry)));
     const next = this.#entries.find(isAwaited);
     if (next !== undefined && isUnsent(next.command)) due = Math.min(due, next.retryAt);
     if (due === Number.POSITIVE_INFINITY) return;
-    const at = Math.max(due, this.#notBefore);
-    this.#timer = clock.after(Math.max(0, at - clock.monotonic()), () => this.wake());
+    this.#timer = clock.after(Math.max(0, Math.max(due, this.#notBefore) - clock.monotonic()), () => this.wake());
   }
 }

@@ -352,8 +352,9 @@ function isExpected(expected: NonNullable<Command['expected']>, value: MetricVal
 function measured(command: Command, reading: Reading, now: number): Command {
   const { expected, transmittedAt, state } = command;
   if (expected === undefined || transmittedAt === undefined || reading.device.devEui !== command.devEui) return command;
-  const isUnacknowledged = command.failure === 'unacknowledged' && state === 'Failed';
-  if (state !== 'Transmitted' && state !== 'Acknowledged' && !isUnacknowledged) return command;
+  // What was measured in time is believed also if it comes late, e.g. after an outage.
+  const isLate = state === 'Failed' && (command.failure === 'unacknowledged' || command.failure === 'not-verified');
+  if (state !== 'Transmitted' && state !== 'Acknowledged' && !isLate) return command;
   // What was measured before it was sent says nothing; nor do means and restored values.
   if (
     reading.time <= transmittedAt ||
@@ -366,7 +367,7 @@ function measured(command: Command, reading: Reading, now: number): Command {
   const known = { ...command, observed: value };
   return isExpected(expected, value)
     ? move(known, 'Verified', `The device reports ${expected.metric} = ${String(value)}.`, now)
-    : isUnacknowledged
+    : isLate
       ? command
       : note(
           known,

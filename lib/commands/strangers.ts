@@ -1,8 +1,13 @@
-/** Events about queue items that no command is known to be: the reply to a call may be slower than its events. */
-import type { DeviceEvent } from '../model';
+/**
+ * What came before it was known which command it is about: events about queue items that no command is known to be, as
+ * the reply to a call may be slower than they are; and readings that overtook the report of a transmission, as they
+ * have another way through a flow.
+ */
+import type { Command, DeviceEvent, Reading } from '../model';
 
 /** Per device. */
 const KEPT = 32;
+const READINGS_KEPT = 8;
 
 /** The queue item that an event is about, if it names one. */
 export function itemOf(event: DeviceEvent): string | undefined {
@@ -12,6 +17,7 @@ export function itemOf(event: DeviceEvent): string | undefined {
 
 export class Strangers {
   #events: DeviceEvent[] = [];
+  #readings: Reading[] = [];
 
   add(event: DeviceEvent): void {
     this.#events.push(event);
@@ -32,5 +38,21 @@ export class Strangers {
     return id === undefined
       ? undefined
       : `A downlink that this gateway does not know (${id}) was sent to the device in that time; it may be this one.`;
+  }
+
+  /**
+   * Keeps a reading that may turn out to be later than the transmission of one of the commands.
+   * @param entries all of the device
+   */
+  measured(reading: Reading, entries: readonly { readonly command: Command }[]): void {
+    this.#readings = entries.some(
+      ({ command }) => command.expected !== undefined && command.transmittedAt === undefined,
+    )
+      ? [...this.#readings, reading].slice(-READINGS_KEPT)
+      : [];
+  }
+
+  get readings(): readonly Reading[] {
+    return this.#readings;
   }
 }

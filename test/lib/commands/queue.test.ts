@@ -135,6 +135,34 @@ describe('a command', () => {
     assert.match(it.command(bad.id).reason, /position = 2/);
   });
 
+  test('is Verified also by a reading that overtook the report of its transmission', async () => {
+    const it = await world();
+    const { id } = await it.submit('checked', 5);
+    const now = it.clock.now();
+    it.queue.measure(reading({ position: 5 }, now));
+    it.queue.measure(reading({ position: 5 }, now + 2));
+    assert.equal(it.state(id), 'Enqueued');
+    it.queue.receive(txack('item-1', now + 1));
+    assert.equal(it.state(id), 'Verified');
+    // What was measured before the transmission says nothing, and is not kept for another command.
+    const next = await it.submit('checked', 5);
+    it.queue.receive(txack('item-2', now + 3));
+    assert.equal(it.state(next.id), 'Transmitted');
+  });
+
+  test('is Verified also by a reading that was measured in time and comes late', async () => {
+    const it = await world();
+    const { id } = await it.submit('checked', 5);
+    const now = it.clock.now();
+    it.queue.receive(txack('item-1', now));
+    await it.clock.advance(601_000);
+    assert.equal(it.state(id), 'Failed');
+    it.queue.measure(reading({ position: 5 }, now + 601_000));
+    assert.equal(it.state(id), 'Failed');
+    it.queue.measure(reading({ position: 5 }, now + 10_000, { origin: 'replay' }));
+    assert.equal(it.state(id), 'Verified');
+  });
+
   test('is acknowledged twenty minutes later, and after a day no more', async () => {
     const it = await world();
     const { id } = await it.submit('confirmed');
