@@ -101,7 +101,7 @@ describe('commands from an OPC UA client to devices', () => {
         profileId: undefined,
         devEui: valve.stubborn,
         payload: { kind: 'object', template: { position: 25 } },
-        expected: { metric: 'setpoint', parameter: 'position', tolerance: 0.25, within: 2 },
+        expected: { metric: 'setpoint', parameter: 'position', tolerance: 0.25, within: 4 },
       },
       bytes('plain', { profileId: valveProfile }),
       bytes('latest', { profileId: valveProfile, coalescing: 'replace' }),
@@ -202,7 +202,7 @@ describe('commands from an OPC UA client to devices', () => {
     assert.equal((await commands.write(valve.stubborn, 'position', double(75))).name, 'Good');
     const id = String(await commands.read(valve.stubborn, 'position', 'lastId'));
     const { reason } = await commands.reaches(id, 'Failed');
-    assert.match(reason, /setpoint = 75 within 2 s; setpoint = 25/);
+    assert.match(reason, /setpoint = 75 within 4 s; setpoint = 25/);
     assert.deepEqual(commands.states(id), [...USUAL, 'Transmitted', 'Acknowledged', 'Failed']);
     assert.deepEqual(sentTo(valve.stubborn), ['20:32']);
   });

@@ -10,39 +10,13 @@ const flowsSchema = z.object({
   rev: z.string(),
 });
 
-type FlowNodes = z.infer<typeof flowsSchema>['flows'];
-
-/** The flow with a command-queue that gets readings and events of the poller. */
-function withQueue(flows: FlowNodes): FlowNodes {
-  if (flows.some(({ type }) => type === 'command-queue')) return flows;
-  const poller = flows.find(({ type }) => type === 'chirpstack-poller');
-  assert.ok(poller);
-  const { connection, database, z: tab } = poller;
-  const queue = {
-    id: 'c0ffee0000000001',
-    type: 'command-queue',
-    z: tab,
-    x: 100,
-    y: 100,
-    database,
-    connection,
-    dispatch: 'grpc',
-    definitions: [],
-    maxPerDevice: '100',
-    wires: [[], []],
-  };
-  const wires = z.array(z.array(z.string())).parse(poller['wires']);
-  const wired = { ...poller, wires: wires.map((targets, output) => (output < 2 ? [...targets, queue.id] : targets)) };
-  return [...flows.map((node) => (node === poller ? wired : node)), queue];
-}
-
 /** Gives the command-queue of the running flow other definitions and deploys them. */
 export async function defineCommands(admin: AdminApi, definitions: readonly object[]): Promise<void> {
   const headers = { 'Node-RED-API-Version': 'v2' };
   const current = flowsSchema.parse(await (await admin('/flows', { headers })).json());
-  const flows = withQueue(current.flows).map((node) =>
-    node.type === 'command-queue' ? { ...node, definitions } : node,
-  );
+  const queue = current.flows.find(({ type }) => type === 'command-queue');
+  assert.ok(queue, 'the reference flow has a command-queue');
+  const flows = current.flows.map((node) => (node === queue ? { ...node, definitions } : node));
   const answer = await admin('/flows', {
     method: 'POST',
     headers: { ...headers, 'Node-RED-Deployment-Type': 'nodes' },
