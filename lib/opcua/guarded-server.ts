@@ -22,6 +22,8 @@ import { inTurns } from './turns';
  */
 const MAX_ITEMS_PER_NODE = 1_000;
 
+const NO_HANDLE = 0xffffffff;
+
 export interface ServerGuards {
   /** Undefined until the server has sessions at all. */
   places: SessionPlaces<ServerSession> | undefined;
@@ -153,6 +155,8 @@ export function guardedServerClass(library: Library, guards: ServerGuards): Serv
               const node = addressSpace.findNode(item.itemToMonitor.nodeId);
               if (node !== null && node.listenerCount('dispose') >= MAX_ITEMS_PER_NODE)
                 return refused(StatusCodes.BadTooManyMonitoredItems);
+              // The library takes this for the handle of nobody.
+              if (item.requestedParameters.clientHandle === NO_HANDLE) return refused(StatusCodes.BadInvalidArgument);
               const made = subscription.preCreateMonitoredItem(addressSpace, timestampsToReturn, item);
               if (made.monitoredItem) subscription.postCreateMonitoredItem(made.monitoredItem, item, made.createResult);
               return made.createResult;

@@ -76,7 +76,7 @@ function watch(
   subscriptionId: number,
   nodeId: opcua.NodeId,
   attributeId: number,
-  parameters: Partial<Pick<opcua.MonitoringParameters, 'samplingInterval' | 'queueSize' | 'filter'>>,
+  parameters: Partial<Pick<opcua.MonitoringParameters, 'clientHandle' | 'samplingInterval' | 'queueSize' | 'filter'>>,
 ): opcua.CreateMonitoredItemsRequest {
   const request = new opcua.CreateMonitoredItemsRequest({
     subscriptionId,
@@ -177,6 +177,22 @@ test('events are watched with a filter only, and a filter that is taken away har
   const other = await RawClient.login(server.port);
   await isWell(other);
   other.close();
+  client.close();
+});
+
+test('no client handle keeps a session from being closed', async () => {
+  const client = await RawClient.login(server.port);
+  const subscription = await subscribe(client);
+  for (const [clientHandle, expected] of [
+    [0xffffffff, 'BadInvalidArgument'],
+    [0xfffffffe, 'Good'],
+    [0, 'Good'],
+  ] as const) {
+    const request = watch(subscription, TEMPERATURE, opcua.AttributeIds.Value, { clientHandle });
+    assert.equal((await made(client, request)).statusCode.name, expected);
+  }
+  const closed = await client.ask(new opcua.CloseSessionRequest({ deleteSubscriptions: true }));
+  assert.equal(nameOf(closed), 'Good');
   client.close();
 });
 
