@@ -10,7 +10,8 @@ import type { LiveView } from './live-settings';
 export interface PlacedSession {
   readonly status: string;
   readonly creationDate: Date;
-  readonly channel?: { readonly remoteAddress: string } | undefined;
+  /** One that was cut may stay here, closed. */
+  readonly channel?: { readonly remoteAddress: string; readonly isOpened: boolean } | undefined;
 }
 
 export interface SessionPlacesOptions<Session extends PlacedSession> {
@@ -87,7 +88,7 @@ export class SessionPlaces<Session extends PlacedSession> {
     for (const map of [this.#detached, this.#pending])
       for (const session of map.keys()) if (!sessions.has(session)) map.delete(session);
     for (const session of sessions) {
-      keep(this.#detached, session, session.channel === undefined, now);
+      keep(this.#detached, session, session.channel?.isOpened !== true, now);
       keep(this.#pending, session, session.status !== 'active', now);
     }
   }
