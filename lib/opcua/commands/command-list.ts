@@ -16,7 +16,7 @@ import { grantCall } from '../roles';
 import type { ScalarType } from '../values';
 import { jsonOf } from './command-events';
 import type { CommandSource } from './command-source';
-import { COMMANDS, type ListMethod } from './command-types';
+import { bindServed, COMMANDS, type ListMethod } from './command-types';
 
 /** ms between two counts: each takes a look at all commands. */
 const COUNT_INTERVAL = 500;
@@ -207,6 +207,7 @@ export class CommandList {
       browseName: { name, namespaceIndex: namespaces.model.index },
       description,
     });
+    bindServed(library, method);
     const argument = ({ name: field, type, isArray, description: text }: Field): Argument =>
       new library.Argument({
         name: field,

@@ -2,7 +2,7 @@
  * The commands of all devices in the address space: made of what the queue says that devices can be told, kept in step
  * with definitions, devices and what becomes of commands.
  */
-import type { BaseNode, UAObject, Variant } from 'node-opcua';
+import type { BaseNode, UAObject } from 'node-opcua';
 import {
   type Clock,
   type Command,
@@ -30,13 +30,6 @@ interface DeviceCommands {
   readonly folder: UAObject;
   readonly commands: Map<string, CommandNodes>;
 }
-
-/** Where a library call of a method goes. */
-export type CallSend = (
-  nodes: CommandNodes,
-  args: readonly Variant[],
-  context: unknown,
-) => ReturnType<ConstructorParameters<typeof CommandNodes>[0]['send']>;
 
 export interface CommandModelOptions {
   readonly factory: NodeFactory;
@@ -68,7 +61,6 @@ export class CommandModel {
   /** By node ids of the object and of the value. */
   readonly #objects = new Map<string, CommandNodes>();
   readonly #values = new Map<string, CommandNodes>();
-  #send: CallSend | undefined;
   #stop: Unsubscribe | undefined;
   /** Whether there is a queue, or was one a moment ago. */
   #isServed = false;
@@ -163,11 +155,6 @@ export class CommandModel {
     );
   }
 
-  /** What answers Send where the library itself calls it. */
-  set onSend(send: CallSend) {
-    this.#send = send;
-  }
-
   close(): void {
     this.#closed = true;
     this.#stop?.();
@@ -243,12 +230,7 @@ export class CommandModel {
   ): void {
     let nodes = commands.get(definition.name);
     if (nodes === undefined) {
-      nodes = new CommandNodes(
-        { factory: this.factory, send: (...call) => this.#call(...call) },
-        folder,
-        device.devEui,
-        definition,
-      );
+      nodes = new CommandNodes(this.factory, folder, device.devEui, definition);
       commands.set(definition.name, nodes);
       this.#objects.set(nodes.object.nodeId.toString(), nodes);
       changes.push([nodes.object, MODEL_CHANGES.nodeAdded]);
@@ -318,10 +300,5 @@ export class CommandModel {
         (entry) => logger.error(entry),
       );
     }
-  }
-
-  async #call(...call: Parameters<CallSend>): ReturnType<CallSend> {
-    const { StatusCodes } = this.factory.library;
-    return this.#send?.(...call) ?? { statusCode: StatusCodes.BadNotConnected };
   }
 }

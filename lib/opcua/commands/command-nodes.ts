@@ -1,5 +1,5 @@
 /** The nodes of one command of one device. */
-import type { StatusCode, UAMethod, UAObject, UAVariable, Variant } from 'node-opcua';
+import type { UAMethod, UAObject, UAVariable } from 'node-opcua';
 import {
   COMMAND_STATES,
   type Command,
@@ -13,7 +13,7 @@ import type { LiveVariable } from '../live-variable';
 import { MODEL_CHANGES } from '../metric-semantics';
 import type { NodeFactory } from '../node-factory';
 import { addProperty } from '../properties';
-import { COMMAND } from './command-types';
+import { bindServed, COMMAND } from './command-types';
 import {
   argumentText,
   argumentType,
@@ -48,16 +48,6 @@ function shapeOf({ title, description, parameters, interlock }: CommandDefinitio
   return JSON.stringify([title, description, parameters, interlock?.secondConfirmation === true]);
 }
 
-export interface CommandNodesContext {
-  readonly factory: NodeFactory;
-  /** Runs Send, where the library calls it. */
-  readonly send: (
-    nodes: CommandNodes,
-    args: readonly Variant[],
-    context: unknown,
-  ) => Promise<{ readonly statusCode: StatusCode; readonly outputArguments?: Variant[] }>;
-}
-
 export class CommandNodes {
   readonly devEui: DevEui;
   readonly name: string;
@@ -73,8 +63,7 @@ export class CommandNodes {
   #last: Command | undefined;
   #outOfService = false;
 
-  constructor(context: CommandNodesContext, folder: UAObject, devEui: DevEui, definition: CommandDefinition) {
-    const { factory } = context;
+  constructor(factory: NodeFactory, folder: UAObject, devEui: DevEui, definition: CommandDefinition) {
     const { name } = definition;
     const { gateway, model } = factory.namespaces;
     this.#factory = factory;
@@ -97,7 +86,7 @@ export class CommandNodes {
       browseName: { name: 'Send', namespaceIndex: model.index },
       description: 'Sends the command; the arguments are its parameters',
     });
-    this.send.bindMethod(async (args: Variant[], session: unknown) => context.send(this, args, session));
+    bindServed(factory.library, this.send);
     const list = (property: string, description: string): UAVariable =>
       addProperty(factory.library, gateway, this.send, {
         id: `s=${this.id}/send/${property}`,

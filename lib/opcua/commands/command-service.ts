@@ -84,14 +84,6 @@ export class CommandService {
         [model.list.methods[name].nodeId.toString(), name] as const,
       ]),
     );
-    model.onSend = async (nodes, args, context) => {
-      const result = await this.#send(context as Context, nodes, args, { refused: 0 });
-      return {
-        statusCode: library.coerceStatusCode(result.statusCode ?? library.StatusCodes.BadInternalError),
-        outputArguments: (result.outputArguments ?? []) as Variant[],
-      };
-    };
-
     const write = engine.write.bind(engine);
     engine.write = (context, nodes) => {
       const tally: Tally = { refused: 0 };
@@ -209,7 +201,7 @@ export class CommandService {
     nodes: CommandNodes,
     args: readonly Variant[],
     tally: Tally,
-    part?: object,
+    part: object,
   ): Promise<CallAnswer> {
     const { StatusCodes, PermissionType, DataType } = this.#library;
     const denied = this.#denied(context, nodes.send, PermissionType.Call);
@@ -248,7 +240,7 @@ export class CommandService {
         ...this.#request(context, nodes, given),
         ...(typeof confirmation === 'string' ? { confirmation } : {}),
       });
-      if (part !== undefined) this.#ids.set(part, command.id);
+      this.#ids.set(part, command.id);
       return {
         statusCode: StatusCodes.Good,
         inputArgumentResults: results,

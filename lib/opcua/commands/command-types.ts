@@ -1,5 +1,5 @@
 /** What each command and the list of all commands show. Keys are the last part of the node id. */
-import type { Namespace, UAObjectType } from 'node-opcua';
+import type { Namespace, UAMethod, UAObjectType, Variant } from 'node-opcua';
 import { COMMAND_STATES } from '../../model';
 import type { Library } from '../library';
 import type { VariableSpecification } from '../node-factory';
@@ -103,4 +103,13 @@ export function completeCommandTypes(library: Library, model: Namespace, types: 
       dataType: 'String',
       modellingRule: 'Mandatory',
     });
+}
+
+/**
+ * Lets clients see that a method can be called. CommandService answers all calls of it; whatever still reaches the
+ * library itself is none, and sends nothing.
+ */
+export function bindServed({ StatusCodes }: Library, method: UAMethod): void {
+  const answer = { statusCode: StatusCodes.BadMethodInvalid };
+  method.bindMethod(async (_inputs: Variant[], _context: unknown) => Promise.resolve(answer));
 }

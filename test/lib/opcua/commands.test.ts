@@ -221,6 +221,14 @@ test('observers see and do not send', async () => {
   assert.equal((await list(ann, 'cancel', [text('x')])).status, 'BadUserAccessDenied');
   assert.equal((await list(ann, 'flush', [text(DEVICE)])).status, 'BadUserAccessDenied');
   assert.equal((await list(ann, 'get', [])).status, 'Good');
+  const executable = async (client: Connected, id: string): Promise<unknown[]> => [
+    (await client.read(id, AttributeIds.Executable)).value.value,
+    (await client.read(id, AttributeIds.UserExecutable)).value.value,
+  ];
+  assert.deepEqual(await executable(otto, commandId('level', 'send')), [true, true]);
+  assert.deepEqual(await executable(ann, commandId('level', 'send')), [true, false]);
+  assert.deepEqual(await executable(ann, 'ns=3;s=lorawan/commands/get'), [true, true]);
+  assert.deepEqual(await executable(ann, 'ns=3;s=lorawan/commands/cancel'), [true, false]);
   assert.equal(world.queue.commands().length, count);
   assert.equal(typeof (await value(ann, commandId('level', 'lastId'))), 'string');
   const root = await world.as('root');
