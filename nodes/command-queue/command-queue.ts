@@ -12,6 +12,7 @@ import { StatusReporter } from '../common/status';
 import { commonText } from '../common/texts';
 import { serveForm } from './form-service';
 import { QueueInput } from './queue-input';
+import { refuseEverything } from './refusals';
 
 interface Properties extends NodeDef {
   database: string;
@@ -38,16 +39,21 @@ const init = (RED: NodeAPI): void => {
     const connectionNode = RED.nodes.getNode(properties.connection);
     const databaseNode = RED.nodes.getNode(properties.database);
     const settings = configure(RED, this, logger, () => parseQueueSettings(properties));
-    if (settings === undefined) return;
+    if (settings === undefined) {
+      refuseEverything(this);
+      return;
+    }
     const { dispatch, definitions, maxPerDevice } = settings;
     const connection = isConnectionNode(connectionNode) ? connectionNode.connection : undefined;
     if (dispatch === 'grpc' && connection === undefined) {
       const cure = 'Choose a chirpstack-connection and correct what its log says, or send commands as messages.';
       reportMissing(RED, this, logger, 'connection', cure);
+      refuseEverything(this);
       return;
     }
     if (!isDatabaseNode(databaseNode) || databaseNode.service === undefined) {
       reportMissing(RED, this, logger, 'database', 'Choose a gateway-database and correct what its log says.');
+      refuseEverything(this);
       return;
     }
     const { service } = databaseNode;
@@ -62,6 +68,7 @@ const init = (RED: NodeAPI): void => {
         cure: 'Use one command-queue for each gateway-database.',
       });
       status.show('red', 'ring', RED._('command-queue.status.second'));
+      refuseEverything(this);
       return;
     }
 
@@ -139,6 +146,7 @@ const init = (RED: NodeAPI): void => {
             cure: 'It is tried again every few seconds; see the health of the gateway-database.',
           });
         trouble = errorText(error);
+        input.giveUp();
         retry = systemClock.after(RETRY, () => void begin());
         show();
         return;

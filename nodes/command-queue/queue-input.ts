@@ -13,9 +13,9 @@ import {
 } from '../../lib/messages';
 import {
   type CommandDoors,
-  CommandRefusedError,
   type CommandRequest,
   type CommandStatus,
+  endsWithin,
   type Role,
   refuseCommand,
   systemClock,
@@ -23,7 +23,10 @@ import {
 import { userOf } from '../common/administration';
 import type { Send } from '../common/input';
 import type { DatabaseService } from '../common/services';
+import { isRequest, notOpen, refuseRequest } from './refusals';
 
+/** How long a request waits for the queue to open, ms. */
+const LONGEST_WAIT = 2_000;
 /** Messages that asked for commands and are remembered for their statuses. */
 const MAX_ASKED = 1_000;
 /** Who of the gateway's own users may send commands. */
@@ -42,24 +45,32 @@ export class QueueInput {
   readonly #deps: QueueInputDependencies;
   /** By id of the command, oldest first. */
   readonly #asked = new Map<string, Message>();
-  readonly #opened: Promise<void>;
-  #open: () => void = () => undefined;
+  /** Settled when it is known whether there are commands to wait for. */
+  readonly #settled: Promise<void>;
+  #settle: () => void = () => undefined;
+  #isOpen = false;
 
   constructor(deps: QueueInputDependencies) {
     this.#deps = deps;
-    this.#opened = new Promise((resolve) => {
-      this.#open = resolve;
+    this.#settled = new Promise((resolve) => {
+      this.#settle = resolve;
     });
   }
 
   /** Messages that came before are dealt with now. */
   open(): void {
-    this.#open();
+    this.#isOpen = true;
+    this.#settle();
   }
 
-  /** Nothing waits any longer. */
+  /** The queue cannot be loaded for now: nothing waits for it, requests are refused. */
+  giveUp(): void {
+    this.#settle();
+  }
+
   close(): void {
-    this.#open();
+    this.#isOpen = false;
+    this.#settle();
     this.#asked.clear();
   }
 
@@ -73,7 +84,11 @@ export class QueueInput {
 
   async take(given: NodeMessageInFlow, send: Send): Promise<void> {
     const message = given as Message;
-    await this.#opened;
+    if (isRequest(message.topic)) {
+      // Whoever asks is told soon: a command that waited here would be carried out late.
+      await endsWithin(systemClock, this.#settled, LONGEST_WAIT);
+      if (!this.#isOpen) refuseRequest(message, notOpen(message.topic));
+    } else await this.#settled;
     switch (message.topic) {
       case 'command':
         return this.#command(message);
@@ -127,12 +142,7 @@ export class QueueInput {
       await this.#deps.doors.submit(roles === undefined ? request : { ...request, roles });
     } catch (error) {
       if (!isKnown) this.#asked.delete(id);
-      // A Catch node gets the message: not under `command`, or whoever wires it back would confirm without a look.
-      if (error instanceof CommandRefusedError) {
-        const { refusal: kind, faults, confirmation } = error;
-        Object.assign(message, { refusal: { kind, faults, ...(confirmation === undefined ? {} : { confirmation }) } });
-      }
-      throw error;
+      refuseRequest(message, error);
     }
   }
 

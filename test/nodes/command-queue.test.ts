@@ -384,6 +384,11 @@ describe('the node', () => {
       assert.ok(faults.includes(`${field} is`), field);
     assert.equal(statuses('queue').at(-1)?.fill, 'red');
     assert.equal(commands(), undefined);
+    // Whoever asks it all the same hears of it.
+    const caught = collect('caught');
+    ask('plain', { position: 1 });
+    await eventually(() => caught.length > 0, 'the refusal');
+    assert.equal((caught[0]?.refusal as { kind?: string } | undefined)?.kind, 'not-ready');
   });
 
   test('says that it needs a connection for gRPC, and that ChirpStack is down', async () => {
