@@ -263,6 +263,23 @@ describe('commands by the dashboard', () => {
     await page.close();
   });
 
+  it('has it all in the audit journal, also what was not taken', async () => {
+    const { page } = await newPage(browser, { username: gateway.user, password: gateway.password });
+    await page.goto(`${gateway.web}/dashboard/audit`);
+    await page.waitForSelector('tr[data-sequence]');
+    await page.select('[data-testid=kind]', 'commands');
+    await page.waitForFunction(() => {
+      const rows = [...document.querySelectorAll('tr[data-sequence]')];
+      return rows.length > 0 && rows.every((row) => row.getAttribute('data-type')?.startsWith('command.') === true);
+    });
+    const entries = await text(page, '.lorua-table');
+    assert.match(entries, /admin ● Command sent Device 70b3d57e\w+.*Name set.*From dashboard.*Values position = 35/);
+    assert.match(entries, /Command sent – refused .*an older one is not yet transmitted/);
+    assert.match(entries, /All commands of a device taken back/);
+    await keepPicture(page, 'commands-audit');
+    await page.close();
+  });
+
   it('is used by keyboard alone', async () => {
     const { page } = await open();
     await page.waitForSelector(`[data-testid=device] option[value="${valves[2]?.devEui ?? ''}"]`);
