@@ -22,8 +22,6 @@ import { inTurns } from './turns';
  */
 const MAX_ITEMS_PER_NODE = 1_000;
 
-const NO_HANDLE = 0xffffffff;
-
 export interface ServerGuards {
   /** Undefined until the server has sessions at all. */
   places: SessionPlaces<ServerSession> | undefined;
@@ -51,6 +49,17 @@ export function guardedServerClass(library: Library, guards: ServerGuards): Serv
       // Nothing can be said on this channel.
       channel.close();
     }
+  }
+
+  /** Whether it is none, or one that the library knows: it throws for others, when the item is half made. */
+  function isFilter(filter: unknown): boolean {
+    const { AggregateFilter, DataChangeFilter, EventFilter } = library;
+    return (
+      !filter ||
+      filter instanceof DataChangeFilter ||
+      filter instanceof EventFilter ||
+      filter instanceof AggregateFilter
+    );
   }
 
   class GuardedServer extends library.OPCUAServer {
@@ -155,8 +164,7 @@ export function guardedServerClass(library: Library, guards: ServerGuards): Serv
               const node = addressSpace.findNode(item.itemToMonitor.nodeId);
               if (node !== null && node.listenerCount('dispose') >= MAX_ITEMS_PER_NODE)
                 return refused(StatusCodes.BadTooManyMonitoredItems);
-              // The library takes this for the handle of nobody.
-              if (item.requestedParameters.clientHandle === NO_HANDLE) return refused(StatusCodes.BadInvalidArgument);
+              if (!isFilter(item.requestedParameters.filter)) return refused(StatusCodes.BadMonitoredItemFilterInvalid);
               const made = subscription.preCreateMonitoredItem(addressSpace, timestampsToReturn, item);
               if (made.monitoredItem) subscription.postCreateMonitoredItem(made.monitoredItem, item, made.createResult);
               return made.createResult;

@@ -1,7 +1,7 @@
 /**
  * Keeps what one client has asked for from harming the others. Items that the library gives up half-made, as it does for
- * the client handle 4294967295, have no node; it throws when they are to go, so that their session could never be closed,
- * nor the server. node-opcua 2.186 lets a client watch events without an
+ * a filter that it does not know, have no node; it throws when they are to go, so that their session could never be
+ * closed, nor the server. node-opcua 2.186 lets a client watch events without an
  * EventFilter, and throws at the next event, into whatever raised it: a log-in, a command, a new device. All monitored
  * items of a node are told one after the other, so that the rest would hear nothing. Reaches into the prototype of the
  * library, once per process.
