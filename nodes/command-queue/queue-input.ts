@@ -84,26 +84,37 @@ export class QueueInput {
 
   async take(given: NodeMessageInFlow, send: Send): Promise<void> {
     const message = given as Message;
-    if (isRequest(message.topic)) {
-      // Whoever asks is told soon: a command that waited here would be carried out late.
-      await endsWithin(systemClock, this.#settled, LONGEST_WAIT);
-      if (!this.#isOpen) refuseRequest(message, notOpen(message.topic));
-    } else await this.#settled;
+    if (!isRequest(message.topic)) {
+      await this.#settled;
+      this.#hear(message);
+      return;
+    }
+    // Whoever asks is told soon: a command that waited here would be carried out late.
+    await endsWithin(systemClock, this.#settled, LONGEST_WAIT);
+    try {
+      if (!this.#isOpen) throw notOpen(message.topic);
+      await this.#request(message, send);
+    } catch (error) {
+      refuseRequest(message, error);
+    }
+  }
+
+  async #request(message: Message, send: Send): Promise<void> {
+    const { doors } = this.#deps;
+    if (message.topic === 'command') return this.#command(message);
+    if (message.topic === 'command-cancel') {
+      const { id, user = '' } = parseCancelMessage(message);
+      this.#judgeSender(message, id);
+      send([cancelMessage(await doors.cancel(id, userOf(message) ?? user), message), null]);
+      return;
+    }
+    const { devEui, user = '' } = parseFlushMessage(message);
+    this.#judgeSender(message, devEui);
+    send([flushMessage(await doors.flush(devEui, userOf(message) ?? user), message), null]);
+  }
+
+  #hear(message: Message): void {
     switch (message.topic) {
-      case 'command':
-        return this.#command(message);
-      case 'command-cancel': {
-        const { id, user = '' } = parseCancelMessage(message);
-        this.#judgeSender(message, id);
-        send([cancelMessage(await this.#deps.doors.cancel(id, userOf(message) ?? user), message), null]);
-        return;
-      }
-      case 'command-flush': {
-        const { devEui, user = '' } = parseFlushMessage(message);
-        this.#judgeSender(message, devEui);
-        send([flushMessage(await this.#deps.doors.flush(devEui, userOf(message) ?? user), message), null]);
-        return;
-      }
       case 'device-event': {
         const event = deviceEventFromMessage(message);
         this.#deps.devices.heard(event.device);
@@ -142,7 +153,7 @@ export class QueueInput {
       await this.#deps.doors.submit(roles === undefined ? request : { ...request, roles });
     } catch (error) {
       if (!isKnown) this.#asked.delete(id);
-      refuseRequest(message, error);
+      throw error;
     }
   }
 

@@ -249,6 +249,27 @@ describe('a refusal', () => {
     assert.equal(messages[0]?.refusal, undefined);
   });
 
+  test('meets users of the dashboard who may only look', async () => {
+    await start();
+    const messages = collect('statuses');
+    const caught = collect('caught');
+    await service().users.save({ name: 'olga', password: 'correct horse', roles: ['Observer'] });
+    const asked = {
+      device: { devEui: valve },
+      command: { name: 'plain', id: 'x', user: 'boss' },
+      payload: { position: 1 },
+    };
+    const by = (userId: string, topic: string) => give('queue', { ...asked, topic, _client: { user: { userId } } });
+    for (const topic of ['command', 'command-cancel', 'command-flush']) by('olga', topic);
+    await eventually(() => caught.length === 3, 'the refusals');
+    for (const { refusal } of caught) assert.equal((refusal as { kind?: string }).kind, 'not-permitted');
+    await service().users.save({ name: 'olga', roles: ['Operator'] });
+    by('olga', 'command');
+    await eventually(() => states(messages).includes('Transmitted'), 'the transmission');
+    const { user, source } = commands()?.command('x') ?? assert.fail('no command');
+    assert.deepEqual({ user, source }, { user: 'olga', source: 'dashboard' });
+  });
+
   test('of ChirpStack ends as Rejected in its own words', async () => {
     const [first, ...others] = definitions();
     await start(
@@ -345,6 +366,7 @@ describe('the node', () => {
     }, 'the end of all');
     const known = commands()?.commands(undefined) ?? [];
     const taken = known.filter(({ state }) => state === 'Transmitted').map(({ id }) => Number(id.slice(6)) * 2);
+    assert.ok(taken.length > 0);
     const received = simulator.frames().map(({ data }) => data[0]);
     assert.deepEqual(received, [...new Set(received)], 'none twice');
     for (const value of taken) assert.ok(received.includes(value), `round ${value / 2}`);
