@@ -1,8 +1,7 @@
-export type { UserSource } from './accounts';
+export { SERVICE_LEVELS } from './address-space/gateway-nodes';
+export type { HistorySource, MetricsChange, ModelSource } from './address-space/model-source';
+export { GATEWAY_NAMESPACE, MODEL_NAMESPACE } from './address-space/namespaces';
 export type { AdvertisedHost } from './advertised-hosts';
-export { CERTIFICATE_STORES, type CertificateStore, type CertificateSummary } from './certificate-summary';
-export type { Certificates } from './certificates';
-export type { ClientEvent, ConnectedClient } from './client-events';
 export {
   DEFAULT_ENDPOINTS,
   endpointText,
@@ -14,14 +13,16 @@ export {
   type SecurityPolicyName,
 } from './endpoints';
 export { PkiFolderError, PortInUseError } from './errors';
-export { SERVICE_LEVELS } from './gateway-nodes';
 export { LIMIT_RANGES, type LimitRange, type ServerLimits } from './limits';
-export type { HistorySource, MetricsChange, ModelSource } from './model-source';
-export { GATEWAY_NAMESPACE, MODEL_NAMESPACE } from './namespaces';
 export { type ServerLease, ServerRegistry, serverRegistry } from './registry';
+export type { UserSource } from './security/accounts';
+export { CERTIFICATE_STORES, type CertificateStore, type CertificateSummary } from './security/certificate-summary';
+export type { Certificates } from './security/certificates';
+export type { ClientEvent, ConnectedClient } from './security/client-events';
+export type { SessionSummary, Sessions } from './security/sessions';
+export type { ServerUser } from './security/users';
 export type { Reachability } from './self-check';
 export { type ClientSummary, GatewayServer, type ServerDeps } from './server';
-export type { SessionSummary, Sessions } from './sessions';
 export {
   defaultApplicationUri,
   parseServerSettings,
@@ -31,4 +32,3 @@ export {
   SOURCE_TIMES,
   type SourceTime,
 } from './settings';
-export type { ServerUser } from './users';

@@ -1,31 +1,31 @@
 /** Puts a server together: security, address space, history and what watches over clients; then it listens. */
 import type { AddressSpace, OPCUAServer, OPCUAServerOptions, ServerSession } from 'node-opcua';
 import { type Clock, type Logger, packageVersion } from '../model';
-import type { Accounts } from './accounts';
-import { Audit } from './audit';
-import { Authenticator } from './authentication';
-import { ClientWatch } from './client-events';
+import { GatewayNodes } from './address-space/gateway-nodes';
+import { InformationModel } from './address-space/information-model';
+import { publishRights } from './address-space/namespaces';
+import { NodeFactory } from './address-space/node-factory';
 import { CommandService } from './commands/command-service';
-import { GatewayNodes } from './gateway-nodes';
-import type { ServerGuards } from './guarded-server';
 import { publishCapabilities } from './history/capabilities';
 import { continuationKey } from './history/continuation-key';
 import { HistoryService } from './history/service';
-import { Identities } from './identities';
-import { InformationModel } from './information-model';
 import type { Library } from './library';
 import type { LiveSettings } from './live-settings';
-import { publishRights } from './namespaces';
-import { NodeFactory } from './node-factory';
-import type { Pki } from './pki';
-import { type Protection, protect, tellFailure } from './protection';
+import type { ServerGuards } from './protection/guarded-server';
+import { type Protection, protect, tellFailure } from './protection/protection';
+import { guardRequest } from './protection/request-guard';
 import type { RepeatedEntries } from './repeated';
-import { guardRequest } from './request-guard';
-import { grantRights } from './roles';
-import { type Security, watchSecurity } from './security';
+import type { Accounts } from './security/accounts';
+import { Audit } from './security/audit';
+import { Authenticator } from './security/authentication';
+import { ClientWatch } from './security/client-events';
+import { Identities } from './security/identities';
+import type { Pki } from './security/pki';
+import { grantRights } from './security/roles';
+import { type Security, watchSecurity } from './security/security';
+import { Sessions } from './security/sessions';
+import { createServer, createUserManager, type OnLoginRefused, setSessionRoles } from './security/user-manager';
 import { serverOptions, withdrawEndpoints } from './server-options';
-import { Sessions } from './sessions';
-import { createServer, createUserManager, type OnLoginRefused, setSessionRoles } from './user-manager';
 
 /** Everything that exists while a server runs. */
 export interface Running {

@@ -2,12 +2,12 @@
 import { isIPv6 } from 'node:net';
 import type { OPCUAServer, OPCUAServerOptions } from 'node-opcua';
 import { endpointText, type SecurityEndpoint } from './endpoints';
-import { engineConnections, engineLimits, operationLimits } from './engine-limits';
 import { HISTORY_PROFILES } from './history/capabilities';
 import type { Library } from './library';
 import type { LiveSettings } from './live-settings';
-import type { Pki } from './pki';
-import { negotiate } from './transport';
+import { engineConnections, engineLimits, operationLimits } from './protection/engine-limits';
+import { negotiate } from './protection/transport';
+import type { Pki } from './security/pki';
 
 const PRODUCT_URI = 'urn:lorua:gateway:product';
 

@@ -14,21 +14,21 @@ import {
   type StoreHealth,
   type Unsubscribe,
 } from '../model';
-import { Accounts, type UserSource } from './accounts';
-import type { CertificateSummary } from './certificate-summary';
-import type { Certificates } from './certificates';
-import type { ClientEvent, ConnectedClient } from './client-events';
+import type { ModelSource } from './address-space/model-source';
 import { endpointText, isWeak } from './endpoints';
 import { listenError } from './errors';
 import { loadLibrary } from './library';
 import { captureLibraryLog } from './library-log';
 import { LiveSettings } from './live-settings';
-import type { ModelSource } from './model-source';
 import { openServer, type Running } from './opening';
-import { openPki, type Pki } from './pki';
 import { RepeatedEntries } from './repeated';
+import { Accounts, type UserSource } from './security/accounts';
+import type { CertificateSummary } from './security/certificate-summary';
+import type { Certificates } from './security/certificates';
+import type { ClientEvent, ConnectedClient } from './security/client-events';
+import { openPki, type Pki } from './security/pki';
+import { monitoredItemsOf, type Sessions } from './security/sessions';
 import { type Reachability, SelfCheck } from './self-check';
-import { monitoredItemsOf, type Sessions } from './sessions';
 import type { ServerSettings } from './settings';
 
 export interface ServerDeps {

@@ -4,8 +4,8 @@ import { isAbsolute } from 'node:path';
 import { type AdvertisedHost, isHost, parseAdvertisedHosts } from './advertised-hosts';
 import { parseEndpoints, type SecurityEndpoint } from './endpoints';
 import { parseLimits, type ServerLimits } from './limits';
+import { parseUsers, type ServerUser } from './security/users';
 import { SettingsReader } from './settings-reader';
-import { parseUsers, type ServerUser } from './users';
 
 export interface ServerSettings extends ServerLimits {
   /** TCP port; 0 = the system chooses. */

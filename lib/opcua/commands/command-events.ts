@@ -1,7 +1,7 @@
 /** Events of commands: each transition, and each request that was refused. */
 import type { BaseNode } from 'node-opcua';
 import type { Command, CommandState, CommandTransition } from '../../model';
-import type { NodeFactory } from '../node-factory';
+import type { NodeFactory } from '../address-space/node-factory';
 import type { EventField } from './command-types';
 
 /** Of 1 to 1000 (Part 5 §6.4.2). */

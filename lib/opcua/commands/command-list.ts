@@ -9,11 +9,11 @@ import {
   parseDevEui,
   type Timer,
 } from '../../model';
-import type { LiveVariable } from '../live-variable';
-import type { NodeFactory } from '../node-factory';
-import { addProperty } from '../properties';
-import { grantCall } from '../roles';
-import type { ScalarType } from '../values';
+import type { LiveVariable } from '../address-space/live-variable';
+import type { NodeFactory } from '../address-space/node-factory';
+import { addProperty } from '../address-space/properties';
+import type { ScalarType } from '../address-space/values';
+import { grantCall } from '../security/roles';
 import { jsonOf } from './command-events';
 import type { CommandSource } from './command-source';
 import { bindServed, COMMANDS, type ListMethod } from './command-types';

@@ -15,11 +15,11 @@ import {
   type Timer,
   type Unsubscribe,
 } from '../../model';
-import type { DeviceNodes } from '../device-nodes';
-import { MODEL_CHANGES } from '../metric-semantics';
-import type { NodeFactory } from '../node-factory';
+import type { DeviceNodes } from '../address-space/device-nodes';
+import { MODEL_CHANGES } from '../address-space/metric-semantics';
+import type { NodeFactory } from '../address-space/node-factory';
+import type { Work } from '../address-space/slices';
 import type { RepeatedEntries } from '../repeated';
-import type { Work } from '../slices';
 import { CommandEvents } from './command-events';
 import { CommandList } from './command-list';
 import { CommandNodes } from './command-nodes';

@@ -9,10 +9,10 @@ import {
   type DevEui,
   type Quality,
 } from '../../model';
-import type { LiveVariable } from '../live-variable';
-import { MODEL_CHANGES } from '../metric-semantics';
-import type { NodeFactory } from '../node-factory';
-import { addProperty } from '../properties';
+import type { LiveVariable } from '../address-space/live-variable';
+import { MODEL_CHANGES } from '../address-space/metric-semantics';
+import type { NodeFactory } from '../address-space/node-factory';
+import { addProperty } from '../address-space/properties';
 import { bindServed, COMMAND } from './command-types';
 import {
   argumentText,

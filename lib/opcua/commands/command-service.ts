@@ -22,7 +22,7 @@ import {
   type Role,
 } from '../../model';
 import type { Library } from '../library';
-import { inTurns } from '../turns';
+import { inTurns } from '../protection/turns';
 import { refusedFor } from './answers';
 import { LIST } from './command-list';
 import type { CommandModel } from './command-model';

@@ -1,9 +1,9 @@
 /** What each command and the list of all commands show. Keys are the last part of the node id. */
 import type { Namespace, UAMethod, UAObjectType, Variant } from 'node-opcua';
 import { COMMAND_STATES } from '../../model';
+import type { VariableSpecification } from '../address-space/node-factory';
+import { addProperty } from '../address-space/properties';
 import type { Library } from '../library';
-import type { VariableSpecification } from '../node-factory';
-import { addProperty } from '../properties';
 
 /** Of the last command of its name that was sent to the device; the value itself is apart. */
 export const COMMAND = {

@@ -9,8 +9,8 @@ import {
   type StateText,
   unitFromText,
 } from '../../model';
+import type { PlainValue, ScalarType } from '../address-space/values';
 import type { Library } from '../library';
-import type { PlainValue, ScalarType } from '../values';
 
 const INT32_MIN = -(2 ** 31);
 const INT32_MAX = 2 ** 31 - 1;

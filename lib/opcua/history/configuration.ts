@@ -4,8 +4,8 @@
  */
 import type { AddressSpace, DataType, Namespace, UAObject, UAVariable } from 'node-opcua';
 import { DEFAULT_AGGREGATE_CONFIGURATION } from '../../model';
+import { textOf } from '../address-space/properties';
 import type { Library } from '../library';
-import { textOf } from '../properties';
 
 /** The library takes over none from the standard (Part 11 §5.2.2, Part 13 §4.2.1.2). */
 const DESCRIPTIONS = {

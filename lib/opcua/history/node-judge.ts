@@ -9,7 +9,7 @@ import type {
   UAVariable,
 } from 'node-opcua';
 import type { Course, HistoryTarget, MetricDataType } from '../../model';
-import type { HistorySource } from '../model-source';
+import type { HistorySource } from '../address-space/model-source';
 import type { ContinuationPoints } from './continuation';
 import type { DetailsReader } from './details';
 import { judgeIndexRange, type TextRange } from './index-range';

@@ -1,9 +1,9 @@
 /** What the service for histories is made of. */
 import type { AddressSpace, NodeId } from 'node-opcua';
 import type { Clock, Course, HistoryTarget, Logger, MetricDataType } from '../../model';
+import type { HistorySource } from '../address-space/model-source';
 import type { Library } from '../library';
 import type { LiveView } from '../live-settings';
-import type { HistorySource } from '../model-source';
 import type { RepeatedEntries } from '../repeated';
 
 /** A metric that a node of the address space shows. */

@@ -9,7 +9,7 @@ import {
   type MetricDataType,
   type Timer,
 } from '../../model';
-import type { HistorySource } from '../model-source';
+import type { HistorySource } from '../address-space/model-source';
 import type { ResponseBudget, Share } from './budget';
 import { sizeOf } from './encoded-data';
 import { type HistoryQuestion, type Position, positionAfter, requestAt } from './question';

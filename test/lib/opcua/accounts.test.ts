@@ -4,7 +4,7 @@ import { after, afterEach, before, test } from 'node:test';
 import { AttributeIds, DataType } from 'node-opcua';
 import { Emitter, hashPassword, type Role, type UserAccount } from '../../../lib/model';
 import type { ClientEvent, GatewayServer } from '../../../lib/opcua';
-import { Accounts } from '../../../lib/opcua/accounts';
+import { Accounts } from '../../../lib/opcua/security/accounts';
 import { outcome } from './security-support';
 import { type Connected, connect, devEuiOf, readingOf, simpleSource, startServer, temporaryFolder } from './support';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { hashPassword } from '../../../lib/model';
-import { Authenticator, type Logins } from '../../../lib/opcua/authentication';
+import { Authenticator, type Logins } from '../../../lib/opcua/security/authentication';
 import { ManualClock } from '../../support/manual-clock';
 
 const CHEAP = { N: 2 ** 4, r: 1, p: 1 };

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import * as fc from 'fast-check';
-import { isForUse, mayIssue } from '../../../lib/opcua/certificate-rules';
-import { certificateParts, derItems, derTime, readDer } from '../../../lib/opcua/der';
-import { RevocationLists } from '../../../lib/opcua/revocation';
+import { isForUse, mayIssue } from '../../../lib/opcua/security/certificate-rules';
+import { certificateParts, derItems, derTime, readDer } from '../../../lib/opcua/security/der';
+import { RevocationLists } from '../../../lib/opcua/security/revocation';
 import { APPLICATION_USAGES, Authority, type Key, makeKey, selfSigned } from '../../support/test-certificates';
 
 const folder = mkdtempSync(join(tmpdir(), 'lorua-der-'));

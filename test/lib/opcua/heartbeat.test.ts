@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, afterEach, test } from 'node:test';
 import { DataChangeFilter, DataChangeTrigger, type DataValue, TimestampsToReturn } from 'node-opcua';
 import type { SourceTime } from '../../../lib/opcua';
-import { type Beating, Heartbeat, sourceTimeOf } from '../../../lib/opcua/heartbeat';
+import { type Beating, Heartbeat, sourceTimeOf } from '../../../lib/opcua/address-space/heartbeat';
 import { ManualClock } from '../../support/manual-clock';
 import { ChangingSettings } from './changing-settings';
 import { type LiveModel, liveModel } from './live-model-support';

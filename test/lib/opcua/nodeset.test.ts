@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 import { type AddressSpace, BrowseDirection, type UAVariable } from 'node-opcua';
-import { exportModel } from '../../../lib/opcua/nodeset';
+import { exportModel } from '../../../lib/opcua/address-space/nodeset';
 import { loadNodeSet, NODE_SET } from '../../support/model-walk';
 
 let types: AddressSpace;

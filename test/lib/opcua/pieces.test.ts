@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { type LogEntry, packageVersion, systemClock } from '../../../lib/model';
+import { Slices } from '../../../lib/opcua/address-space/slices';
+import { splitInt64 } from '../../../lib/opcua/address-space/values';
 import { listenError, PkiFolderError, PortInUseError } from '../../../lib/opcua/errors';
+import { harmlessInterval } from '../../../lib/opcua/protection/request-guard';
+import { negotiate } from '../../../lib/opcua/protection/transport';
 import { RepeatedEntries } from '../../../lib/opcua/repeated';
-import { harmlessInterval } from '../../../lib/opcua/request-guard';
-import { Slices } from '../../../lib/opcua/slices';
-import { negotiate } from '../../../lib/opcua/transport';
-import { splitInt64 } from '../../../lib/opcua/values';
 import { ManualClock } from '../../support/manual-clock';
 
 test('a repeated entry is written once and then counted', async () => {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, afterEach, before, test } from 'node:test';
 import { type ClientSession, type OPCUAClient, type UserIdentityInfo, UserTokenType } from 'node-opcua';
 import type { GatewayServer } from '../../../lib/opcua';
-import { RevocationLists } from '../../../lib/opcua/revocation';
+import { RevocationLists } from '../../../lib/opcua/security/revocation';
 import { capturedLogger } from '../../support/captured-logger';
 import { Authority, type Key, makeKey, selfSigned } from '../../support/test-certificates';
 import { APPLICATION, Clients, type Door, outcome, PERSON, put } from './security-support';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { PENDING_SESSIONS, SessionPlaces } from '../../../lib/opcua/session-places';
+import { PENDING_SESSIONS, SessionPlaces } from '../../../lib/opcua/protection/session-places';
 import { ManualClock } from '../../support/manual-clock';
 import { ChangingSettings } from './changing-settings';
 

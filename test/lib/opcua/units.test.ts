@@ -13,7 +13,7 @@ import {
 } from 'node-opcua';
 import { Emitter, type OwnMeaning } from '../../../lib/model';
 import { GatewayServer } from '../../../lib/opcua';
-import type { MeaningTable } from '../../../lib/opcua/model-source';
+import type { MeaningTable } from '../../../lib/opcua/address-space/model-source';
 import { ManualClock } from '../../support/manual-clock';
 import {
   type Connected,

@@ -1,0 +1,110 @@
+/**
+ * Sees to it that bytes which cannot be decoded are answered. node-opcua 2.186 drops such a message, says nothing, so
+ * that the client waits for its own time-out, and writes all of it into the log; and some bytes make it throw out of
+ * the event of the socket, which ends the process. Its channels make decoder and transport for themselves, so this
+ * reaches into the prototypes of both, once per process, and lets alone what a client in the same process receives.
+ */
+import type { EventEmitter } from 'node:events';
+import type { MessageBuilder } from 'node-opcua';
+import type { Library } from '../library';
+
+/** Requests whose header could be read and whose body could not. */
+const malformed = new WeakSet<object>();
+
+/** Whether a request is to be answered with BadDecodingError and nothing else. */
+export function isMalformed(request: object): boolean {
+  return malformed.has(request);
+}
+
+const guarded = new WeakSet<object>();
+
+export function guardDecoder(library: Library): void {
+  const { prototype } = library.MessageBuilder;
+  if (guarded.has(prototype)) return;
+  guarded.add(prototype);
+  guardTransport(library);
+  const decode: unknown = Reflect.get(prototype, '_decodeMessageBody');
+  const report: unknown = Reflect.get(prototype, '_report_error');
+  if (typeof decode !== 'function' || typeof report !== 'function')
+    throw new TypeError('this version of node-opcua decodes messages in another way');
+
+  function decodeMessageBody(this: MessageBuilder, body: Buffer): unknown {
+    if (!String(Reflect.get(this, 'id')).startsWith('server')) return Reflect.apply(decode as Decode, this, [body]);
+    let broken: object | undefined;
+    const onInvalid = (message: object): void => {
+      broken = message;
+      // The library writes it into the log as a whole, whatever its size.
+      Object.defineProperty(message, 'toString', { value: () => message.constructor.name });
+    };
+    this.on('invalid_message', onInvalid);
+    let outcome: unknown = false;
+    try {
+      outcome = Reflect.apply(decode as Decode, this, [body]);
+      if (broken === undefined) return outcome;
+    } catch {
+      // Not decodable either; the answer is the same.
+    } finally {
+      this.removeListener('invalid_message', onInvalid);
+    }
+    if (broken !== undefined && isRequest(library, broken) && this.sequenceHeader !== null && isMessage(this)) {
+      malformed.add(broken);
+      const { securityHeader, sequenceHeader, channelId } = this;
+      emit(this, 'message', broken, 'MSG', securityHeader, sequenceHeader.requestId, channelId);
+      return true;
+    }
+    return Reflect.apply(report as Decode, this, [library.StatusCodes.BadDecodingError, 'the message is malformed']);
+  }
+  Object.defineProperty(prototype, '_decodeMessageBody', {
+    value: decodeMessageBody,
+    configurable: true,
+    writable: true,
+  });
+}
+
+type Decode = (...args: unknown[]) => unknown;
+
+function guardTransport({ ServerTCP_transport, StatusCodes2 }: Library): void {
+  const { prototype } = ServerTCP_transport;
+  const receive: unknown = Reflect.get(prototype, '_on_socket_data');
+  if (typeof receive !== 'function') throw new TypeError('this version of node-opcua receives in another way');
+  const status = StatusCodes2.BadTcpInternalError;
+
+  function onSocketData(this: InstanceType<typeof ServerTCP_transport>, data: Buffer): void {
+    try {
+      quietly(() => Reflect.apply(receive as Decode, this, [data]));
+    } catch {
+      this.sendErrorMessage(status, 'the message is malformed');
+      this.prematureTerminate(new Error('the message is malformed'), status);
+    }
+  }
+  Object.defineProperty(prototype, '_on_socket_data', { value: onSocketData, configurable: true, writable: true });
+}
+
+/** What the library prints for each unknown status code that a client sends, past its own loggers. */
+const NOISE = 'expecting a known StatusCode';
+
+function quietly(action: () => void): void {
+  const { warn } = console;
+  Reflect.set(console, 'warn', (...args: unknown[]): void => {
+    if (typeof args[0] !== 'string' || !args[0].startsWith(NOISE)) Reflect.apply(warn, console, args);
+  });
+  try {
+    action();
+  } finally {
+    Reflect.set(console, 'warn', warn);
+  }
+}
+
+/** Events whose types the library does not export. */
+function emit(emitter: EventEmitter, event: string, ...more: unknown[]): void {
+  emitter.emit(event, ...more);
+}
+
+function isRequest({ RequestHeader }: Library, message: object): boolean {
+  return 'requestHeader' in message && message.requestHeader instanceof RequestHeader;
+}
+
+function isMessage(builder: MessageBuilder): boolean {
+  const header: unknown = Reflect.get(builder, 'messageHeader');
+  return typeof header === 'object' && header !== null && 'msgType' in header && header.msgType === 'MSG';
+}

@@ -1,0 +1,192 @@
+/**
+ * The server of the library with an answer to every request: whatever a service throws or rejects with becomes a
+ * ServiceFault, and a session gets a place only if there is one for its user.
+ */
+import type {
+  Message,
+  OPCUAServer,
+  OPCUAServerOptions,
+  ServerSecureChannelLayer,
+  ServerSession,
+  UserIdentityToken,
+} from 'node-opcua';
+import type { Clock } from '../../model';
+import type { Library } from '../library';
+import { isMalformed } from './decoder-guard';
+import type { SessionPlaces } from './session-places';
+import { inTurns } from './turns';
+
+/**
+ * Monitored items of all clients on one node: each costs the others time when it goes. Fifty clients with ten
+ * subscriptions each are far below.
+ */
+const MAX_ITEMS_PER_NODE = 1_000;
+
+export interface ServerGuards {
+  /** Undefined until the server has sessions at all. */
+  places: SessionPlaces<ServerSession> | undefined;
+  readonly isAdministrator: (token: UserIdentityToken) => boolean;
+  readonly clock: Clock;
+  /** A service failed in a way that is a fault of ours. */
+  readonly onFailure: (service: string, error: unknown) => void;
+}
+
+type ServerClass = new (options?: OPCUAServerOptions) => OPCUAServer;
+
+export function guardedServerClass(library: Library, guards: ServerGuards): ServerClass {
+  const { ServiceFault, StatusCodes, ReadRequest } = library;
+  // As a plain number, which is what a request carries.
+  const eventNotifier: number = library.AttributeIds.EventNotifier;
+  type StatusCode = (typeof StatusCodes)['Good'];
+
+  function fault(channel: ServerSecureChannelLayer, message: Message, serviceResult: StatusCode): void {
+    // The library needs the header of a request to answer it.
+    const isRequest = 'requestHeader' in message.request;
+    const request = isRequest ? message.request : new ReadRequest();
+    try {
+      channel.send_response('MSG', new ServiceFault({ responseHeader: { serviceResult } }), { ...message, request });
+    } catch {
+      // Nothing can be said on this channel.
+      channel.close();
+    }
+  }
+
+  /** Whether it is none, or one that the library knows: it throws for others, when the item is half made. */
+  function isFilter(filter: unknown): boolean {
+    const { AggregateFilter, DataChangeFilter, EventFilter } = library;
+    return (
+      !filter ||
+      filter instanceof DataChangeFilter ||
+      filter instanceof EventFilter ||
+      filter instanceof AggregateFilter
+    );
+  }
+
+  class GuardedServer extends library.OPCUAServer {
+    readonly #answered = new WeakSet<Message>();
+
+    override on_request(message: Message, channel: ServerSecureChannelLayer): void {
+      const { request } = message;
+      const name = request.schema.name;
+      if (isMalformed(request)) return fault(channel, message, StatusCodes.BadDecodingError);
+      const handler: unknown = 'requestHeader' in request ? Reflect.get(this, `_on_${name}`) : undefined;
+      if (typeof handler !== 'function') return fault(channel, message, StatusCodes.BadServiceUnsupported);
+      const fail = (error: unknown): void => this.#fail(message, channel, error);
+      try {
+        this.prepare(message, channel);
+        this.emit('request', request, channel);
+        const outcome: unknown = Reflect.apply(handler, this, [message, channel]);
+        if (outcome instanceof Promise) outcome.catch(fail);
+      } catch (error) {
+        fail(error);
+      }
+    }
+
+    #fail(message: Message, channel: ServerSecureChannelLayer, error: unknown): void {
+      guards.onFailure(message.request.schema.name, error);
+      if (this.#answered.has(message)) return;
+      this.#answered.add(message);
+      fault(channel, message, StatusCodes.BadInternalError);
+    }
+
+    /** Services of the library start this and let it go: what it rejects with would be nobody's. */
+    protected override async _apply_on_SessionObject(
+      ...[ResponseClass, message, channel, action]: Parameters<OPCUAServer['_apply_on_SessionObject']>
+    ): Promise<void> {
+      try {
+        await super._apply_on_SessionObject(ResponseClass, message, channel, (session, sendResponse, sendError) =>
+          action(
+            session,
+            (response) => {
+              sendResponse(response);
+              this.#answered.add(message);
+            },
+            (status) => {
+              sendError(status);
+              this.#answered.add(message);
+            },
+          ),
+        );
+      } catch (error) {
+        this.#fail(message, channel, error);
+      }
+    }
+
+    protected override async _on_CreateSessionRequest(
+      message: Message,
+      channel: ServerSecureChannelLayer,
+    ): Promise<void> {
+      if (guards.places?.mayCreate() === false) return fault(channel, message, StatusCodes.BadTooManySessions);
+      await super._on_CreateSessionRequest(message, channel);
+    }
+
+    /** A session may have unfinished Browses; those that it has left give way to new ones (Part 4 §7.9). */
+    protected override _on_BrowseRequest(message: Message, channel: ServerSecureChannelLayer): void {
+      const { session } = message;
+      if (session instanceof library.ServerSession) {
+        const { continuationPointManager: points } = session;
+        if (points.hasReachedMaximum(this.engine.serverCapabilities.maxBrowseContinuationPoints)) points.clear();
+      }
+      super._on_BrowseRequest(message, channel);
+    }
+
+    /** As the library does it, in turns with other requests. */
+    protected override _on_CreateMonitoredItemsRequest(message: Message, channel: ServerSecureChannelLayer): void {
+      const { CreateMonitoredItemsRequest, CreateMonitoredItemsResponse, MonitoredItemCreateResult } = library;
+      const { request } = message;
+      const { addressSpace, serverCapabilities } = this.engine;
+      if (!(request instanceof CreateMonitoredItemsRequest) || addressSpace === null) return;
+      const { timestampsToReturn, subscriptionId } = request;
+      const items = request.itemsToCreate ?? [];
+      const refused = (statusCode: StatusCode) => new MonitoredItemCreateResult({ statusCode });
+      // Answers whatever happens, and never rejects.
+      void this._apply_on_Subscription(
+        CreateMonitoredItemsResponse,
+        message,
+        channel,
+        async (session, subscription, sendResponse, sendError) => {
+          if (timestampsToReturn === library.TimestampsToReturn.Invalid)
+            return sendError(StatusCodes.BadTimestampsToReturnInvalid);
+          if (items.length === 0) return sendError(StatusCodes.BadNothingToDo);
+          if (items.length > serverCapabilities.operationLimits.maxMonitoredItemsPerCall)
+            return sendError(StatusCodes.BadTooManyOperations);
+          const results = await inTurns(guards.clock, items, (part) =>
+            part.map((item) => {
+              // Either may have ended meanwhile.
+              if (session.status !== 'active' || session.getSubscription(subscriptionId) !== subscription)
+                return refused(StatusCodes.BadSubscriptionIdInvalid);
+              // Part 4 §7.22.3: events without a filter have no fields.
+              if (
+                item.itemToMonitor.attributeId === eventNotifier &&
+                !(item.requestedParameters.filter instanceof library.EventFilter)
+              )
+                return refused(StatusCodes.BadEventFilterInvalid);
+              const node = addressSpace.findNode(item.itemToMonitor.nodeId);
+              if (node !== null && node.listenerCount('dispose') >= MAX_ITEMS_PER_NODE)
+                return refused(StatusCodes.BadTooManyMonitoredItems);
+              if (!isFilter(item.requestedParameters.filter)) return refused(StatusCodes.BadMonitoredItemFilterInvalid);
+              const made = subscription.preCreateMonitoredItem(addressSpace, timestampsToReturn, item);
+              if (made.monitoredItem) subscription.postCreateMonitoredItem(made.monitoredItem, item, made.createResult);
+              return made.createResult;
+            }),
+          );
+          if (session.status !== 'active') return sendError(StatusCodes.BadSessionClosed);
+          sendResponse(new CreateMonitoredItemsResponse({ results }));
+        },
+      );
+    }
+
+    protected override isUserAuthorized(
+      ...[channel, session, token, callback]: Parameters<OPCUAServer['isUserAuthorized']>
+    ): void {
+      super.isUserAuthorized(channel, session, token, (error, isAuthorized, status) => {
+        if (isAuthorized !== true || guards.places?.mayActivate(session, guards.isAdministrator(token)) !== false)
+          return callback(error, isAuthorized, status);
+        callback(null, false, StatusCodes.BadTooManySessions);
+        // It would only wait for its time-out.
+        this.engine.closeSession(session.authenticationToken, true, 'Forcing');
+      });
+    }
+  }
+  return GuardedServer;
+}
