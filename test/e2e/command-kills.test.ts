@@ -35,8 +35,8 @@ const EARLIEST = 0.6;
 const LONGEST_LIFE = 1_500;
 /** Clients that send at the same time, each to devices of its own. */
 const SENDERS = 6;
-/** Mean time between two commands of a sender, ms: all of them should have been sent by the last kill. */
-const PACE = (LONGEST_LIFE / 2) * SENDERS * (KILLS / COMMANDS);
+/** Mean time between two commands of a sender, ms: nearly all of them are to be sent by the last kill. */
+const PACE = (LONGEST_LIFE / 4) * SENDERS * (KILLS / COMMANDS);
 /** Until nothing is awaited any more, ms: doubt takes its time. */
 const SETTLING = 240_000;
 
