@@ -162,8 +162,9 @@ describe(`${COMMANDS} commands while the program is killed ${KILLS} times (seed 
       simulator.failCalls({ method: enqueue, delay: 40 }),
     ];
     const [mute = '', deaf = ''] = targets;
-    simulator.acknowledge(mute, false);
-    simulator.loseFrames(deaf, 2);
+    simulator.loseFrames(deaf);
+    // ChirpStack waits 10 s for each acknowledgement that does not come, and so does what is behind it.
+    if (FULL) simulator.acknowledge(mute, false);
 
     let upAfter = 0;
     for (let life = 1; life <= KILLS; life++) {
