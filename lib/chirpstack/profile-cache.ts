@@ -76,6 +76,9 @@ export class ProfileCache {
               ),
             ),
             tags: answer.value.tagsMap,
+            ...(answer.value.payloadCodecRuntime === undefined
+              ? {}
+              : { hasCodec: answer.value.payloadCodecRuntime !== 0 }),
           },
           version: versions.get(id) ?? '',
           fetchedAt: this.#clock.monotonic(),

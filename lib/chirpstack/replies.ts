@@ -107,6 +107,8 @@ export const profileReply = z.object({
     id: z.string(),
     name: text,
     uplinkInterval: count,
+    /** 0 = none, 1 = Cayenne LPP, 2 = JavaScript. */
+    payloadCodecRuntime: z.number().optional().catch(undefined),
     tagsMap: textMap,
     measurementsMap: z
       .array(

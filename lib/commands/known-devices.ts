@@ -63,7 +63,7 @@ export class KnownDevices {
       };
     }
     const { profileId, deviceClass, isDisabled } = listed;
-    const seconds = inventory.profiles.get(profileId)?.uplinkInterval ?? 0;
+    const { uplinkInterval: seconds = 0, hasCodec } = inventory.profiles.get(profileId) ?? {};
     const lastSeenAt = Math.max(listed.lastSeenAt ?? 0, heard?.lastSeenAt ?? 0);
     return {
       devEui,
@@ -71,6 +71,7 @@ export class KnownDevices {
       deviceClass,
       isDisabled,
       ...(seconds > 0 ? { uplinkInterval: seconds * 1_000 } : {}),
+      ...(hasCodec === undefined ? {} : { hasCodec }),
       ...(lastSeenAt > 0 ? { lastSeenAt } : {}),
     };
   }

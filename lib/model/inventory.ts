@@ -24,6 +24,8 @@ export interface DeviceProfile {
   /** By metric key. */
   readonly measurements: Readonly<Record<string, Measurement>>;
   readonly tags: Readonly<Record<string, string>>;
+  /** Whether ChirpStack makes bytes of an object; absent where that is not known. */
+  readonly hasCodec?: boolean;
 }
 
 /** Answer of the device to DevStatusReq (TS001 §5.5). */

@@ -130,6 +130,7 @@ describe('the inventory', () => {
       uplinkInterval: 60,
       measurements: { temperature: { name: 'Temperature', kind: 'GAUGE' } },
       tags: {},
+      hasCodec: false,
     });
   });
 

@@ -48,6 +48,16 @@ describe('devices that commands go to', () => {
     assert.equal(devices.wants(devEui), false);
   });
 
+  test('have a codec, or none, if ChirpStack said so of their profile', () => {
+    for (const hasCodec of [true, false]) {
+      const [profile] = listed.profiles.values();
+      assert.ok(profile);
+      const inventory = { ...listed, profiles: new Map([[profileId, { ...profile, hasCodec }]]) };
+      assert.equal(new KnownDevices(() => inventory, true).find(devEui)?.hasCodec, hasCodec);
+    }
+    assert.equal(new KnownDevices(() => listed, true).find(devEui)?.hasCodec, undefined);
+  });
+
   test('are not those that were only heard, where ChirpStack can be asked', () => {
     const devices = new KnownDevices(() => EMPTY_INVENTORY, true);
     devices.heard({ devEui, applicationId });
