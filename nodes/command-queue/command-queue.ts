@@ -138,10 +138,10 @@ const init = (RED: NodeAPI): void => {
         await queue.start();
       } catch (error) {
         if (trouble !== errorText(error))
-          logger.error({
+          // The store has told the fault itself; this is what follows from it.
+          logger.warn({
             operation: 'restore',
-            event: 'failed',
-            reason: 'internal',
+            event: 'retrying',
             message: `Commands cannot be loaded: ${errorText(error)}`,
             cure: 'It is tried again every few seconds; see the health of the gateway-database.',
           });
