@@ -18,9 +18,10 @@ const coverage =
         '--test-coverage-include=dist/lib/**',
         '--test-coverage-lines=95',
       ];
+// Three at a time on two cores: the end-to-end tests mostly wait.
 const result = spawnSync(
   process.execPath,
-  ['--enable-source-maps', '--test', '--test-concurrency=2', '--test-timeout=300000', ...coverage, ...files],
+  ['--enable-source-maps', '--test', '--test-concurrency=3', '--test-timeout=300000', ...coverage, ...files],
   { stdio: 'inherit' },
 );
 process.exit(result.status ?? 1);
