@@ -2,9 +2,9 @@
 import type { Clock } from '../../model';
 
 /** Operations that are done without looking at the clock. */
-const PART = 20;
+const PART = 10;
 /** ms until others have their turn */
-const TURN = 4;
+const TURN = 1;
 
 /**
  * Serves a list part by part. Between two parts, other requests may be served, also of the same client: what must still
