@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { Browser, Page } from 'puppeteer-core';
 import { type BootedGateway, bootGateway } from '../support/boot-gateway';
-import { launchBrowser, newPage } from '../support/browser';
+import { openEditor } from '../support/editor';
 
 const TYPE = 'opcua-gateway-server';
 /** What runs in the page is text: it knows the editor's globals, which these sources do not. */
@@ -16,14 +16,7 @@ describe('the form of the OPC UA server', { timeout: 180_000 }, () => {
 
   before(async () => {
     gateway = await bootGateway({});
-    browser = await launchBrowser();
-    ({ page } = await newPage(browser));
-    await page.setViewport({ width: 1200, height: 1600 });
-    await page.goto(`${gateway.web}/editor/`, { waitUntil: 'networkidle2' });
-    await page.type('#node-dialog-login-username', gateway.user);
-    await page.type('#node-dialog-login-password', gateway.password);
-    await page.keyboard.press('Enter');
-    await page.waitForFunction(`window.RED?.nodes?.filterNodes({ type: '${TYPE}' }).length > 0`);
+    ({ browser, page } = await openEditor(gateway, TYPE));
   });
   after(async () => {
     await browser?.close();
