@@ -13,7 +13,6 @@
  * 6. `cancel(id, user)`, `flush(devEui, user)` answer with what was really done. `close()` ends within 5 s.
  */
 
-export { MAX_PAYLOAD_BYTES } from './definition-schema';
 export { CommandDefinitions, parseCommandDefinitions } from './definitions';
 export type {
   CommandRecord,
@@ -26,13 +25,12 @@ export type {
   FlushResult,
   QueueResult,
 } from './doors';
-export { expectationOf } from './entry';
 export { makeId } from './ids';
 export { KnownDevices } from './known-devices';
-export { advance, type CommandInput, isBeforeTransmission, isUnsent, rankOf } from './life-cycle';
+export { advance, type CommandInput, isUnsent, rankOf } from './life-cycle';
 export { type DownlinkMessage, MessageDownlinks, queueItemIdOf } from './message-downlinks';
 export { parseParameters } from './parameters';
-export { type CommandParts, commandDoors } from './parts';
+export { commandDoors } from './parts';
 export { decodePayload, encodePayload } from './payload';
 export { COMMAND_PRESETS, type CommandPreset, presetFields } from './presets';
 export { CommandQueue, type CommandQueueDependencies } from './queue';
