@@ -1,10 +1,14 @@
-import type { Command, CommandState, DevEui, Logger } from '../model';
+import type { Command, CommandState, CommandTransition, DevEui, Logger } from '../model';
 
 /** Ends that somebody should look at. */
 const BAD_ENDS: ReadonlySet<CommandState> = new Set(['Rejected', 'Expired', 'Failed', 'Uncertain']);
 
 /** One line for each transition; a warning where a command did not do what it should. */
-export function logTransition(logger: Logger, { devEui, name, id, state, reason, user }: Command): void {
+export function logTransition(
+  logger: Logger,
+  { devEui, name, id, user }: Command,
+  { state, reason }: CommandTransition,
+): void {
   const isBad = BAD_ENDS.has(state);
   logger[isBad ? 'warn' : 'debug']({
     operation: 'enqueue',

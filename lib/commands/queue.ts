@@ -366,8 +366,10 @@ export class CommandQueue {
     const status = this.status(after);
     const steps = after.transitions.slice(before.transitions.length);
     if (steps.length === 0) this.#statuses.emit({ ...status, transition: undefined });
-    for (const transition of steps) this.#statuses.emit({ ...status, transition });
-    if (steps.length > 0) logTransition(this.#deps.logger, after);
+    for (const transition of steps) {
+      this.#statuses.emit({ ...status, transition });
+      logTransition(this.#deps.logger, after, transition);
+    }
   }
 
   #prune(): void {

@@ -27,6 +27,11 @@ describe('a command', () => {
       it.statuses.map(({ transition }) => transition?.state),
       statesOf(it.command(id)),
     );
+    assert.deepEqual(
+      it.log.flatMap(({ message }) => message?.match(/^Command confirmed \([\w-]+\) is (\w+): ./)?.[1] ?? []),
+      statesOf(it.command(id)),
+      'a line in the log for each transition, also where two come at once',
+    );
     await it.clock.advance(0);
     assert.deepEqual(fromRecord(it.store.records.get(id)?.body ?? ''), it.command(id));
     assert.deepEqual(
