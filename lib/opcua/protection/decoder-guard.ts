@@ -7,13 +7,19 @@
 import type { EventEmitter } from 'node:events';
 import type { MessageBuilder } from 'node-opcua';
 import type { Library } from '../library';
+import { decodeLimits } from './decode-limits';
 
-/** Requests whose header could be read and whose body could not. */
-const malformed = new WeakSet<object>();
+/** Why requests whose header could be read are not served. */
+const refusals = new WeakMap<object, 'malformed' | 'too-large'>();
 
-/** Whether a request is to be answered with BadDecodingError and nothing else. */
-export function isMalformed(request: object): boolean {
-  return malformed.has(request);
+/** Why a request is to be answered with a fault and nothing else, if it is. */
+export function refusalOf(request: object): 'malformed' | 'too-large' | undefined {
+  return refusals.get(request);
+}
+
+/** What is known of the message that a decoder is at. */
+interface Watch {
+  broken: object | undefined;
 }
 
 const guarded = new WeakSet<object>();
@@ -27,27 +33,43 @@ export function guardDecoder(library: Library): void {
   const report: unknown = Reflect.get(prototype, '_report_error');
   if (typeof decode !== 'function' || typeof report !== 'function')
     throw new TypeError('this version of node-opcua decodes messages in another way');
+  const limits = decodeLimits(library);
+  // Null for those of clients.
+  const watches = new WeakMap<MessageBuilder, Watch | null>();
 
-  function decodeMessageBody(this: MessageBuilder, body: Buffer): unknown {
-    if (!String(Reflect.get(this, 'id')).startsWith('server')) return Reflect.apply(decode as Decode, this, [body]);
-    let broken: object | undefined;
-    const onInvalid = (message: object): void => {
-      broken = message;
+  function watch(builder: MessageBuilder): Watch | null {
+    const known = watches.get(builder);
+    if (known !== undefined) return known;
+    const made: Watch | null = String(Reflect.get(builder, 'id')).startsWith('server') ? { broken: undefined } : null;
+    watches.set(builder, made);
+    if (made === null) return made;
+    builder.on('invalid_message', (message: object) => {
+      made.broken = message;
       // The library writes it into the log as a whole, whatever its size.
       Object.defineProperty(message, 'toString', { value: () => message.constructor.name });
-    };
-    this.on('invalid_message', onInvalid);
-    let outcome: unknown = false;
+    });
+    // It is served from there on.
+    builder.prependListener('message', () => limits.end());
+    return made;
+  }
+
+  function decodeMessageBody(this: MessageBuilder, body: Buffer): unknown {
+    const known = watch(this);
+    if (known === null) return Reflect.apply(decode as Decode, this, [body]);
+    known.broken = undefined;
+    limits.begin(this.maxMessageSize);
     try {
-      outcome = Reflect.apply(decode as Decode, this, [body]);
-      if (broken === undefined) return outcome;
+      const outcome = Reflect.apply(decode as Decode, this, [body]);
+      if (known.broken === undefined) return outcome;
     } catch {
       // Not decodable either; the answer is the same.
     } finally {
-      this.removeListener('invalid_message', onInvalid);
+      limits.end();
     }
+    const { broken } = known;
+    known.broken = undefined;
     if (broken !== undefined && isRequest(library, broken) && this.sequenceHeader !== null && isMessage(this)) {
-      malformed.add(broken);
+      refusals.set(broken, limits.isExceeded ? 'too-large' : 'malformed');
       const { securityHeader, sequenceHeader, channelId } = this;
       emit(this, 'message', broken, 'MSG', securityHeader, sequenceHeader.requestId, channelId);
       return true;

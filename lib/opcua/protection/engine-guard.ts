@@ -5,14 +5,9 @@
 import type { OPCUAServer } from 'node-opcua';
 import type { Clock } from '../../model';
 import type { Library } from '../library';
-import { inTurns } from './turns';
+import { inTurns, PART } from './turns';
 
 type Engine = OPCUAServer['engine'];
-
-/** Elements of one relative path; no address space is as deep. */
-const LONGEST_PATH = 1_000;
-/** References in the answer to one Browse; more would take too long to be encoded. */
-const MOST_REFERENCES = 20_000;
 
 export function guardEngine(library: Library, engine: Engine, clock: Clock): void {
   const { DataValue, StatusCodes, VariantArrayType } = library;
@@ -23,31 +18,13 @@ export function guardEngine(library: Library, engine: Engine, clock: Clock): voi
   engine.read = async (context, request) => {
     const nodes = request.nodesToRead ?? [];
     try {
+      if (nodes.length <= PART) return await read(context, request);
       return await inTurns(clock, nodes, (nodesToRead) => read(context, { ...request, nodesToRead }));
     } catch {
       return nodes.map(() => new DataValue({ statusCode: StatusCodes.BadInternalError }));
     }
   };
 
-  const { BrowseResult } = library;
-  const browse = engine.browse.bind(engine);
-  engine.browse = async (context, nodes) => {
-    let found = 0;
-    return inTurns(clock, nodes, async (part) => {
-      // Part 4 §5.9.2: the client may ask for the rest by another call.
-      if (found > MOST_REFERENCES)
-        return part.map(() => new BrowseResult({ statusCode: StatusCodes.BadNoContinuationPoints }));
-      const results = await browse(context, part);
-      found += results.reduce((sum, { references }) => sum + (references?.length ?? 0), 0);
-      return results;
-    });
-  };
-
-  const translate = engine.translateBrowsePath.bind(engine);
-  engine.translateBrowsePath = async (path) =>
-    (path.relativePath.elements?.length ?? 0) > LONGEST_PATH
-      ? new library.BrowsePathResult({ statusCode: StatusCodes.BadQueryTooComplex })
-      : translate(path);
   engine.translateBrowsePaths = (paths) =>
     inTurns(clock, paths, (part) => Promise.all(part.map((path) => engine.translateBrowsePath(path))));
 

@@ -12,7 +12,8 @@ import type {
 } from 'node-opcua';
 import type { Clock } from '../../model';
 import type { Library } from '../library';
-import { isMalformed } from './decoder-guard';
+import { browseService } from './browse-service';
+import { refusalOf } from './decoder-guard';
 import type { SessionPlaces } from './session-places';
 import { inTurns } from './turns';
 
@@ -21,6 +22,12 @@ import { inTurns } from './turns';
  * subscriptions each are far below.
  */
 const MAX_ITEMS_PER_NODE = 1_000;
+
+/**
+ * ms that belong to others after each turn of making monitored items: what stays of them fills the memory so fast that
+ * cleaning up would stop everybody again and again.
+ */
+const REST = 2;
 
 export interface ServerGuards {
   /** Undefined until the server has sessions at all. */
@@ -64,11 +71,18 @@ export function guardedServerClass(library: Library, guards: ServerGuards): Serv
 
   class GuardedServer extends library.OPCUAServer {
     readonly #answered = new WeakSet<Message>();
+    readonly #browse = browseService(library, guards.clock);
 
     override on_request(message: Message, channel: ServerSecureChannelLayer): void {
       const { request } = message;
       const name = request.schema.name;
-      if (isMalformed(request)) return fault(channel, message, StatusCodes.BadDecodingError);
+      const refusal = refusalOf(request);
+      if (refusal !== undefined)
+        return fault(
+          channel,
+          message,
+          refusal === 'too-large' ? StatusCodes.BadEncodingLimitsExceeded : StatusCodes.BadDecodingError,
+        );
       const handler: unknown = 'requestHeader' in request ? Reflect.get(this, `_on_${name}`) : undefined;
       if (typeof handler !== 'function') return fault(channel, message, StatusCodes.BadServiceUnsupported);
       const fail = (error: unknown): void => this.#fail(message, channel, error);
@@ -120,14 +134,24 @@ export function guardedServerClass(library: Library, guards: ServerGuards): Serv
       await super._on_CreateSessionRequest(message, channel);
     }
 
-    /** A session may have unfinished Browses; those that it has left give way to new ones (Part 4 §7.9). */
     protected override _on_BrowseRequest(message: Message, channel: ServerSecureChannelLayer): void {
-      const { session } = message;
-      if (session instanceof library.ServerSession) {
-        const { continuationPointManager: points } = session;
-        if (points.hasReachedMaximum(this.engine.serverCapabilities.maxBrowseContinuationPoints)) points.clear();
-      }
-      super._on_BrowseRequest(message, channel);
+      const { BrowseRequest, BrowseResponse, NodeClass, ServerSession: Session } = library;
+      const { request } = message;
+      const { addressSpace, serverCapabilities } = this.engine;
+      if (!(request instanceof BrowseRequest) || addressSpace === null) return;
+      const { view, requestedMaxReferencesPerNode } = request;
+      const nodes = request.nodesToBrowse ?? [];
+      // Answers whatever happens, and never rejects.
+      void this._apply_on_SessionObject(BrowseResponse, message, channel, async (session, sendResponse, sendError) => {
+        if (!view.viewId.isEmpty() && addressSpace.findNode(view.viewId)?.nodeClass !== NodeClass.View)
+          return sendError(StatusCodes.BadViewIdUnknown);
+        if (nodes.length === 0) return sendError(StatusCodes.BadNothingToDo);
+        if (nodes.length > serverCapabilities.operationLimits.maxNodesPerBrowse)
+          return sendError(StatusCodes.BadTooManyOperations);
+        const answer = await this.#browse.browse(this.engine, session, nodes, requestedMaxReferencesPerNode);
+        if (answer instanceof BrowseResponse) sendResponse(answer);
+        else sendError(answer);
+      });
     }
 
     /** As the library does it, in turns with other requests. */
@@ -150,25 +174,31 @@ export function guardedServerClass(library: Library, guards: ServerGuards): Serv
           if (items.length === 0) return sendError(StatusCodes.BadNothingToDo);
           if (items.length > serverCapabilities.operationLimits.maxMonitoredItemsPerCall)
             return sendError(StatusCodes.BadTooManyOperations);
-          const results = await inTurns(guards.clock, items, (part) =>
-            part.map((item) => {
-              // Either may have ended meanwhile.
-              if (session.status !== 'active' || session.getSubscription(subscriptionId) !== subscription)
-                return refused(StatusCodes.BadSubscriptionIdInvalid);
-              // Part 4 §7.22.3: events without a filter have no fields.
-              if (
-                item.itemToMonitor.attributeId === eventNotifier &&
-                !(item.requestedParameters.filter instanceof library.EventFilter)
-              )
-                return refused(StatusCodes.BadEventFilterInvalid);
-              const node = addressSpace.findNode(item.itemToMonitor.nodeId);
-              if (node !== null && node.listenerCount('dispose') >= MAX_ITEMS_PER_NODE)
-                return refused(StatusCodes.BadTooManyMonitoredItems);
-              if (!isFilter(item.requestedParameters.filter)) return refused(StatusCodes.BadMonitoredItemFilterInvalid);
-              const made = subscription.preCreateMonitoredItem(addressSpace, timestampsToReturn, item);
-              if (made.monitoredItem) subscription.postCreateMonitoredItem(made.monitoredItem, item, made.createResult);
-              return made.createResult;
-            }),
+          const results = await inTurns(
+            guards.clock,
+            items,
+            (part) =>
+              part.map((item) => {
+                // Either may have ended meanwhile.
+                if (session.status !== 'active' || session.getSubscription(subscriptionId) !== subscription)
+                  return refused(StatusCodes.BadSubscriptionIdInvalid);
+                // Part 4 §7.22.3: events without a filter have no fields.
+                if (
+                  item.itemToMonitor.attributeId === eventNotifier &&
+                  !(item.requestedParameters.filter instanceof library.EventFilter)
+                )
+                  return refused(StatusCodes.BadEventFilterInvalid);
+                const node = addressSpace.findNode(item.itemToMonitor.nodeId);
+                if (node !== null && node.listenerCount('dispose') >= MAX_ITEMS_PER_NODE)
+                  return refused(StatusCodes.BadTooManyMonitoredItems);
+                if (!isFilter(item.requestedParameters.filter))
+                  return refused(StatusCodes.BadMonitoredItemFilterInvalid);
+                const made = subscription.preCreateMonitoredItem(addressSpace, timestampsToReturn, item);
+                if (made.monitoredItem)
+                  subscription.postCreateMonitoredItem(made.monitoredItem, item, made.createResult);
+                return made.createResult;
+              }),
+            REST,
           );
           if (session.status !== 'active') return sendError(StatusCodes.BadSessionClosed);
           sendResponse(new CreateMonitoredItemsResponse({ results }));

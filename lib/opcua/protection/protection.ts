@@ -12,6 +12,7 @@ import { followLimits } from './engine-limits';
 import type { ServerGuards } from './guarded-server';
 import { guardMonitoredItems } from './monitored-item-guard';
 import { SessionPlaces } from './session-places';
+import { guardSubscriptions } from './subscription-guard';
 
 interface ProtectionOptions {
   readonly library: Library;
@@ -57,6 +58,7 @@ export function protect(options: ProtectionOptions): Protection {
   const { library, server, settings, guards, clock } = options;
   guardDecoder(library);
   guardMonitoredItems(library);
+  guardSubscriptions(library);
   guardEngine(library, server.engine, clock);
   const unfollow = followLimits(server, settings);
   const places = new SessionPlaces<ServerSession>({

@@ -2,27 +2,50 @@
 import type { Clock } from '../../model';
 
 /** Operations that are done without looking at the clock. */
-const PART = 10;
+export const PART = 10;
 /** ms until others have their turn */
 const TURN = 1;
 
-/**
- * Serves a list part by part. Between two parts, other requests may be served, also of the same client: what must still
- * hold is for `serve` to look at.
- */
+/** The turns of one request. */
+export class Turns {
+  readonly #clock: Clock;
+  readonly #rest: number;
+  #begun: number;
+
+  /** @param rest ms that belong to others after each turn, even if they are in no hurry */
+  constructor(clock: Clock, rest = 0) {
+    this.#clock = clock;
+    this.#rest = rest;
+    this.#begun = clock.monotonic();
+  }
+
+  /**
+   * Waits until it is this request's turn again, if it has had one. Meanwhile other requests may be served, also of the
+   * same client: what must still hold is for the caller to look at.
+   */
+  async next(): Promise<void> {
+    if (this.#clock.monotonic() - this.#begun < TURN) return;
+    await new Promise<void>((resolve) => {
+      if (this.#rest === 0) setImmediate(resolve);
+      else this.#clock.after(this.#rest, resolve);
+    });
+    this.#begun = this.#clock.monotonic();
+  }
+}
+
+/** Serves a list part by part. Between two parts, other requests may be served ({@link Turns.next}). */
 export async function inTurns<Item, Result>(
   clock: Clock,
   items: readonly Item[],
   serve: (part: Item[]) => Promise<Result[]> | Result[],
+  rest = 0,
 ): Promise<Result[]> {
   if (items.length <= PART) return serve([...items]);
   const results: Result[] = [];
-  let begun = clock.monotonic();
+  const turns = new Turns(clock, rest);
   for (let start = 0; start < items.length; start += PART) {
     results.push(...(await serve(items.slice(start, start + PART))));
-    if (clock.monotonic() - begun < TURN) continue;
-    await new Promise<void>((resolve) => setImmediate(resolve));
-    begun = clock.monotonic();
+    await turns.next();
   }
   return results;
 }

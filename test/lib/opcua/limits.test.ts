@@ -3,6 +3,7 @@ import { after, before, test } from 'node:test';
 import * as opcua from 'node-opcua';
 import type { ClientEvent, GatewayServer } from '../../../lib/opcua';
 import { capturedLogger } from '../../support/captured-logger';
+import { eventually } from '../../support/eventually';
 import { encoded, nameOf, RawClient } from '../../support/raw-opcua';
 import { connect, devEuiOf, readingOf, simpleSource, startServer, subscribe, temporaryFolder, until } from './support';
 
@@ -123,8 +124,65 @@ test('continuation points of Browse are limited per session', async () => {
     [...new Set(statuses.slice(0, 100)), ...new Set(statuses.slice(100))],
     ['Good', 'BadNoContinuationPoints'],
   );
+  // A node with no more references than were asked for needs no point; and the next Browse gets those of this one.
+  const few = new opcua.BrowseRequest({
+    requestedMaxReferencesPerNode: 1,
+    nodesToBrowse: [...(browse.nodesToBrowse ?? []), { nodeId: 'i=2255', browseDirection: 1 }],
+  });
+  const again = await client.ask(few);
+  assert.ok(again.kind === 'response' && again.response instanceof opcua.BrowseResponse);
+  const names = (again.response.results ?? []).map(({ statusCode }) => statusCode.name);
+  assert.deepEqual([names[0], names.at(-2), names.at(-1)], ['Good', 'BadNoContinuationPoints', 'Good']);
   assert.equal(nameOf(await client.ask(reads(1))), 'Good');
   client.close();
+});
+
+test('a Browse of many nodes finds what Browses of each find', async () => {
+  const client = await connect(server, folder, { user: OPERATOR });
+  const { references } = await client.session.browse({ nodeId: 'i=2253', resultMask: 63, browseDirection: 0 });
+  const nodes = (references ?? []).map(({ nodeId }) => ({ nodeId, resultMask: 63, browseDirection: 2 }));
+  const together = await client.session.browse([...nodes, ...nodes, ...nodes]);
+  assert.equal(together.length, nodes.length * 3);
+  for (const [index, node] of nodes.entries()) {
+    const alone = JSON.stringify((await client.session.browse(node)).references);
+    for (let at = index; at < together.length; at += nodes.length)
+      assert.equal(JSON.stringify(together[at]?.references), alone, node.nodeId.toString());
+  }
+  await client.close();
+});
+
+test('many monitored items go with their subscription, and make room for others', async () => {
+  const MANY = 900;
+  const roomy = await serve({ maxMonitoredItems: MANY });
+  const request = (subscriptionId: number): opcua.CreateMonitoredItemsRequest =>
+    new opcua.CreateMonitoredItemsRequest({
+      subscriptionId,
+      timestampsToReturn: opcua.TimestampsToReturn.Both,
+      itemsToCreate: Array.from({ length: MANY }, (_, index) => ({
+        itemToMonitor: READ,
+        monitoringMode: opcua.MonitoringMode.Reporting,
+        requestedParameters: { clientHandle: index, samplingInterval: 0, queueSize: 1 },
+      })),
+    });
+  const watchAll = async (): Promise<{ close: () => Promise<void>; good: number }> => {
+    const client = await connect(roomy, folder, { user: OPERATOR });
+    const { subscriptionId } = await subscribe(client.session);
+    const { results } = await client.session.createMonitoredItems(request(subscriptionId));
+    return {
+      close: () => client.close(),
+      good: (results ?? []).filter(({ statusCode }) => statusCode.isGood()).length,
+    };
+  };
+  for (let round = 0; round < 3; round++)
+    await eventually(async () => {
+      const { good, close } = await watchAll();
+      const closing = close();
+      // Nobody is there any more who could be told.
+      roomy.publish(readingOf(1, { temperature: round }, Date.now()));
+      await closing;
+      return good === MANY;
+    }, 'those before to have gone');
+  await roomy.stop();
 });
 
 test('a message that is too large ends the connection with the reason, and an answer is refused alone', async () => {

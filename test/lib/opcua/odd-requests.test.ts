@@ -335,32 +335,40 @@ test('filters of any size and relative paths of any length are answered', async 
     browsePath: [{ name: 'Message' }],
     attributeId: 13,
   });
-  const filter = new opcua.EventFilter({
-    selectClauses: Array.from({ length: 10_000 }, () => select),
-    whereClause: {
-      elements: Array.from({ length: 10_000 }, (_, index) => ({
-        filterOperator: opcua.FilterOperator.And,
-        filterOperands: [
-          new opcua.ElementOperand({ index: (index + 1) % 10_000 }),
-          new opcua.ElementOperand({ index: 0 }),
-        ],
-      })),
-    },
-  });
-  const item = await made(client, watch(subscriptionId, opcua.resolveNodeId('i=2253'), 12, { filter }));
-  assert.ok(!item.statusCode.isGood(), item.statusCode.name);
+  const filter = (size: number): opcua.EventFilter =>
+    new opcua.EventFilter({
+      selectClauses: Array.from({ length: size }, () => select),
+      whereClause: {
+        elements: Array.from({ length: size }, (_, index) => ({
+          filterOperator: opcua.FilterOperator.And,
+          filterOperands: [
+            new opcua.ElementOperand({ index: (index + 1) % size }),
+            new opcua.ElementOperand({ index: 0 }),
+          ],
+        })),
+      },
+    });
+  const events = opcua.resolveNodeId('i=2253');
+  for (const size of [5_000, 10_000]) {
+    const item = await made(client, watch(subscriptionId, events, 12, { filter: filter(size) }));
+    assert.ok(!item.statusCode.isGood(), item.statusCode.name);
+  }
   const element = { referenceTypeId: 'i=33', includeSubtypes: true, targetName: { name: 'Objects' } };
-  const paths = new opcua.TranslateBrowsePathsToNodeIdsRequest({
-    browsePaths: [
-      { startingNode: 'i=84', relativePath: { elements: Array.from({ length: 10_000 }, () => element) } },
-      { startingNode: 'i=84', relativePath: { elements: [] } },
-    ],
-  });
-  const { results } = responseOf(await client.ask(paths), opcua.TranslateBrowsePathsToNodeIdsResponse);
+  const paths = (...sizes: number[]): opcua.TranslateBrowsePathsToNodeIdsRequest =>
+    new opcua.TranslateBrowsePathsToNodeIdsRequest({
+      browsePaths: sizes.map((length) => ({
+        startingNode: 'i=84',
+        relativePath: { elements: Array.from({ length }, () => element) },
+      })),
+    });
+  const { results } = responseOf(await client.ask(paths(1_000, 0)), opcua.TranslateBrowsePathsToNodeIdsResponse);
   assert.deepEqual(
     results?.map(({ statusCode }) => statusCode.isGood()),
     [false, false],
   );
+  // Neither one that is longer than any, nor many of which each is short enough.
+  for (const sizes of [[1_001], Array.from({ length: 30 }, () => 1_000)])
+    assert.equal(nameOf(await client.ask(paths(...sizes))), 'BadEncodingLimitsExceeded');
   await isWell(client);
   client.close();
 });

@@ -1,0 +1,106 @@
+/**
+ * The Browse service (Part 4 §5.9.2) for clients that ask for much: found and encoded in turns with those that ask for
+ * little. The library copies each reference three times and encodes all of them at once; and it refuses all nodes when
+ * the continuation points are used up, also those that need none.
+ */
+import type { BrowseDescription, BrowseResponse, BrowseResult, OPCUAServer, ServerSession } from 'node-opcua';
+import type { Clock } from '../../model';
+import type { Library } from '../library';
+import { Turns } from './turns';
+
+type Engine = OPCUAServer['engine'];
+type OutputStream = Parameters<BrowseResult['encode']>[0];
+type StatusCode = BrowseResult['statusCode'];
+
+/** References in the answer to one Browse of several nodes: they have to fit into a message. */
+const MOST_REFERENCES = 20_000;
+/** References that are encoded without looking at the clock, and with the message if there are no more. */
+const PART = 100;
+/** Bytes of a result that are made room for at first. */
+const FIRST_SIZE = 4_096;
+const LARGEST_SIZE = 64 * 1024 * 1024;
+
+export interface BrowseService {
+  /** @returns the answer, or why the request is refused as a whole */
+  browse(
+    engine: Engine,
+    session: ServerSession,
+    nodes: readonly BrowseDescription[],
+    most: number,
+  ): Promise<BrowseResponse | StatusCode>;
+}
+
+export function browseService(library: Library, clock: Clock): BrowseService {
+  const { BinaryStream, BrowseResponse, BrowseResult, StatusCodes } = library;
+
+  class EncodedBrowseResult extends BrowseResult {
+    readonly #bytes: Uint8Array;
+    constructor(statusCode: StatusCode, bytes: Uint8Array) {
+      super(null);
+      this.statusCode = statusCode;
+      this.#bytes = bytes;
+    }
+    override encode(stream: OutputStream): void {
+      const { buffer, byteOffset, length } = this.#bytes;
+      if (buffer instanceof ArrayBuffer) stream.writeArrayBuffer(buffer, byteOffset, length);
+    }
+  }
+
+  async function encoded(result: BrowseResult, turns: Turns): Promise<BrowseResult> {
+    const { statusCode, continuationPoint, references } = result;
+    const stream = BinaryStream.createGrowable(FIRST_SIZE, LARGEST_SIZE);
+    stream.writeUInt32(statusCode.value);
+    stream.writeByteStream(continuationPoint);
+    stream.writeInteger(references?.length ?? -1);
+    let inPart = 0;
+    for (const reference of references ?? []) {
+      if (++inPart % PART === 0) await turns.next();
+      reference.encode(stream);
+    }
+    return new EncodedBrowseResult(statusCode, stream.buffer.subarray(0, stream.length));
+  }
+
+  /** Gives the client what it asks for at most; the rest waits for BrowseNext. */
+  function cut(engine: Engine, session: ServerSession, result: BrowseResult, most: number): BrowseResult {
+    const { references } = result;
+    if (most === 0 || references === null || references.length <= most) return result;
+    const { continuationPointManager: points } = session;
+    // Part 4 §7.9: only what needs a point is refused when there are none.
+    if (points.hasReachedMaximum(engine.serverCapabilities.maxBrowseContinuationPoints))
+      return new BrowseResult({ statusCode: StatusCodes.BadNoContinuationPoints });
+    const { continuationPoint, values } = points.registerReferences(most, references, { continuationPoint: null });
+    if (continuationPoint !== undefined) result.continuationPoint = continuationPoint;
+    result.references = values;
+    return result;
+  }
+
+  return {
+    async browse(engine, session, nodes, most) {
+      const { continuationPointManager: points } = session;
+      // Part 4 §7.9: Browses that were left unfinished give way to new ones.
+      if (points.hasReachedMaximum(engine.serverCapabilities.maxBrowseContinuationPoints)) points.clear();
+      const turns = new Turns(clock);
+      const results: BrowseResult[] = [];
+      let found = 0;
+      for (const node of nodes) {
+        // Part 4 §5.9.2: the client may ask for the rest by another call.
+        if (found > MOST_REFERENCES) {
+          results.push(new BrowseResult({ statusCode: StatusCodes.BadNoContinuationPoints }));
+          continue;
+        }
+        const [whole] = await engine.browseWithAutomaticExpansion([node], session.sessionContext);
+        if (whole === undefined) return StatusCodes.BadInternalError;
+        const result = cut(engine, session, whole, most);
+        const count = result.references?.length ?? 0;
+        found += count;
+        results.push(found <= PART ? result : await encoded(result, turns));
+        await turns.next();
+        if (session.status !== 'active') return StatusCodes.BadSessionClosed;
+      }
+      const response = new BrowseResponse({ results: [] });
+      // The constructor would copy them.
+      response.results = results;
+      return response;
+    },
+  };
+}
