@@ -135,7 +135,7 @@ export function guardedServerClass(library: Library, guards: ServerGuards): Serv
     }
 
     protected override _on_BrowseRequest(message: Message, channel: ServerSecureChannelLayer): void {
-      const { BrowseRequest, BrowseResponse, NodeClass, ServerSession: Session } = library;
+      const { BrowseRequest, BrowseResponse, NodeClass } = library;
       const { request } = message;
       const { addressSpace, serverCapabilities } = this.engine;
       if (!(request instanceof BrowseRequest) || addressSpace === null) return;
