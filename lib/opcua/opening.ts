@@ -13,7 +13,7 @@ import type { Library } from './library';
 import type { LiveSettings } from './live-settings';
 import type { ServerGuards } from './protection/guarded-server';
 import { type Protection, protect, tellFailure } from './protection/protection';
-import { guardRequest } from './protection/request-guard';
+import { type GuardOptions, guardRequest } from './protection/request-guard';
 import type { RepeatedEntries } from './repeated';
 import type { Accounts } from './security/accounts';
 import { Audit } from './security/audit';
@@ -167,15 +167,16 @@ function showServiceLevel({ Variant, DataType }: Library, addressSpace: AddressS
 }
 
 function guardRequests({ library, settings }: Opening, server: OPCUAServer, factory: NodeFactory): void {
-  server.on('request', (request: unknown) =>
-    guardRequest(library, request, {
-      isPushed: (index) => factory.isPushed(index),
-      samplingRewrite: settings.current.samplingRewrite,
-      findItem: (subscriptionId, itemId) => {
-        const item = server.engine.findSubscription(subscriptionId)?.getMonitoredItem(itemId);
-        const namespace = item?.node?.nodeId.namespace;
-        return item && namespace !== undefined ? { namespace, attribute: item.itemToMonitor.attributeId } : undefined;
-      },
-    }),
-  );
+  const options: GuardOptions = {
+    isPushed: (index) => factory.isPushed(index),
+    get samplingRewrite() {
+      return settings.current.samplingRewrite;
+    },
+    findItem: (subscriptionId, itemId) => {
+      const item = server.engine.findSubscription(subscriptionId)?.getMonitoredItem(itemId);
+      const namespace = item?.node?.nodeId.namespace;
+      return item && namespace !== undefined ? { namespace, attribute: item.itemToMonitor.attributeId } : undefined;
+    },
+  };
+  server.on('request', (request: unknown) => guardRequest(library, request, options));
 }

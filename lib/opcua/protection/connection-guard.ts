@@ -94,6 +94,7 @@ export class ConnectionGuard {
   readonly #rates: AddressRates;
   readonly #connections = new Set<Connection>();
   readonly #byPeer = new Map<string, Connection>();
+  readonly #byChannel = new WeakMap<GuardedChannel, Connection>();
   readonly #floods = new Map<string, Flood>();
   readonly #timer: Timer;
   readonly #servers = new Set<Server>();
@@ -129,13 +130,16 @@ export class ConnectionGuard {
 
   /** Hello and Acknowledge have been exchanged. */
   channelMade(channel: GuardedChannel): void {
-    const connection = this.#connectionOf(channel);
-    if (connection !== undefined) connection.channel = channel;
+    const { remoteAddress, remotePort } = channel;
+    const connection = this.#byPeer.get(`${remoteAddress} ${remotePort}`);
+    if (connection === undefined) return;
+    connection.channel = channel;
+    this.#byChannel.set(channel, connection);
   }
 
   /** A whole request has come in. */
   requested(channel: GuardedChannel): void {
-    const connection = this.#connectionOf(channel);
+    const connection = this.#byChannel.get(channel);
     if (connection !== undefined) connection.lastRequest = this.#clock.monotonic();
   }
 
@@ -146,14 +150,16 @@ export class ConnectionGuard {
     this.#floods.clear();
   }
 
+  /** Ends all connections and listens no more. */
+  freePort(): void {
+    for (const server of this.#servers) server.close();
+    for (const connection of this.#connections) this.#end(connection);
+  }
+
   #follow(): void {
     const { maxConnectionsPerEndpoint, connectionsPerAddressPerMinute } = this.#limits.current;
     this.#rates.perMinute = connectionsPerAddressPerMinute;
     for (const server of this.#servers) server.maxConnections = maxConnectionsPerEndpoint + ACCEPTED_AHEAD;
-  }
-
-  #connectionOf({ remoteAddress, remotePort }: GuardedChannel): Connection | undefined {
-    return this.#byPeer.get(`${remoteAddress} ${remotePort}`);
   }
 
   #admit(socket: Socket): boolean {

@@ -92,11 +92,16 @@ function guardTransport({ ServerTCP_transport, StatusCodes2 }: Library): void {
   const status = StatusCodes2.BadTcpInternalError;
 
   function onSocketData(this: InstanceType<typeof ServerTCP_transport>, data: Buffer): void {
+    const { warn } = console;
+    if (warn !== warnQuietly) warnLoudly = warn;
+    Reflect.set(console, 'warn', warnQuietly);
     try {
-      quietly(() => Reflect.apply(receive as Decode, this, [data]));
+      Reflect.apply(receive as Decode, this, [data]);
     } catch {
       this.sendErrorMessage(status, 'the message is malformed');
       this.prematureTerminate(new Error('the message is malformed'), status);
+    } finally {
+      Reflect.set(console, 'warn', warn);
     }
   }
   Object.defineProperty(prototype, '_on_socket_data', { value: onSocketData, configurable: true, writable: true });
@@ -105,16 +110,11 @@ function guardTransport({ ServerTCP_transport, StatusCodes2 }: Library): void {
 /** What the library prints for each unknown status code that a client sends, past its own loggers. */
 const NOISE = 'expecting a known StatusCode';
 
-function quietly(action: () => void): void {
-  const { warn } = console;
-  Reflect.set(console, 'warn', (...args: unknown[]): void => {
-    if (typeof args[0] !== 'string' || !args[0].startsWith(NOISE)) Reflect.apply(warn, console, args);
-  });
-  try {
-    action();
-  } finally {
-    Reflect.set(console, 'warn', warn);
-  }
+/** What console.warn is while nothing is decoded. */
+let warnLoudly: (...args: unknown[]) => void = () => undefined;
+
+function warnQuietly(...args: unknown[]): void {
+  if (typeof args[0] !== 'string' || !args[0].startsWith(NOISE)) Reflect.apply(warnLoudly, console, args);
 }
 
 /** Events whose types the library does not export. */

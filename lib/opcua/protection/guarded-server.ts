@@ -38,6 +38,8 @@ export interface ServerGuards {
   readonly onFailure: (service: string, error: unknown) => void;
 }
 
+type Handler = (message: Message, channel: ServerSecureChannelLayer) => unknown;
+
 type ServerClass = new (options?: OPCUAServerOptions) => OPCUAServer;
 
 export function guardedServerClass(library: Library, guards: ServerGuards): ServerClass {
@@ -71,11 +73,11 @@ export function guardedServerClass(library: Library, guards: ServerGuards): Serv
 
   class GuardedServer extends library.OPCUAServer {
     readonly #answered = new WeakSet<Message>();
+    readonly #handlers = new Map<string, Handler>();
     readonly #browse = browseService(library, guards.clock);
 
     override on_request(message: Message, channel: ServerSecureChannelLayer): void {
       const { request } = message;
-      const name = request.schema.name;
       const refusal = refusalOf(request);
       if (refusal !== undefined)
         return fault(
@@ -83,17 +85,26 @@ export function guardedServerClass(library: Library, guards: ServerGuards): Serv
           message,
           refusal === 'too-large' ? StatusCodes.BadEncodingLimitsExceeded : StatusCodes.BadDecodingError,
         );
-      const handler: unknown = 'requestHeader' in request ? Reflect.get(this, `_on_${name}`) : undefined;
-      if (typeof handler !== 'function') return fault(channel, message, StatusCodes.BadServiceUnsupported);
-      const fail = (error: unknown): void => this.#fail(message, channel, error);
+      const handler = this.#handlerOf(request);
+      if (handler === undefined) return fault(channel, message, StatusCodes.BadServiceUnsupported);
       try {
         this.prepare(message, channel);
         this.emit('request', request, channel);
         const outcome: unknown = Reflect.apply(handler, this, [message, channel]);
-        if (outcome instanceof Promise) outcome.catch(fail);
+        if (outcome instanceof Promise) outcome.catch((error: unknown) => this.#fail(message, channel, error));
       } catch (error) {
-        fail(error);
+        this.#fail(message, channel, error);
       }
+    }
+
+    #handlerOf(request: object & { readonly schema: { readonly name: string } }): Handler | undefined {
+      const { name } = request.schema;
+      const known = this.#handlers.get(name);
+      if (known !== undefined) return known;
+      const handler: unknown = 'requestHeader' in request ? Reflect.get(this, `_on_${name}`) : undefined;
+      if (typeof handler !== 'function') return undefined;
+      this.#handlers.set(name, handler as Handler);
+      return handler as Handler;
     }
 
     #fail(message: Message, channel: ServerSecureChannelLayer, error: unknown): void {

@@ -5,6 +5,7 @@ import { type Clock, errorText, type LogEntry, type Logger, type LogReason } fro
 import type { Library } from '../library';
 import type { LiveSettings } from '../live-settings';
 import type { RepeatedEntries } from '../repeated';
+import { fitChunkBuffers } from './chunk-buffers';
 import { ConnectionGuard, type RefusalReason } from './connection-guard';
 import { guardDecoder } from './decoder-guard';
 import { guardEngine } from './engine-guard';
@@ -28,6 +29,8 @@ interface ProtectionOptions {
 
 export interface Protection {
   close(): void;
+  /** Ends all connections and frees the port, where the library does not. */
+  freePort(): void;
 }
 
 const REASONS: Readonly<Record<RefusalReason, { text: string; reason: LogReason; cure: string }>> = {
@@ -60,6 +63,7 @@ export function protect(options: ProtectionOptions): Protection {
   guardMonitoredItems(library);
   guardSubscriptions(library);
   guardEngine(library, server.engine, clock);
+  fitChunkBuffers(library);
   const unfollow = followLimits(server, settings);
   const places = new SessionPlaces<ServerSession>({
     clock,
@@ -94,6 +98,7 @@ export function protect(options: ProtectionOptions): Protection {
       places.close();
       connections.close();
     },
+    freePort: () => connections.freePort(),
   };
 }
 

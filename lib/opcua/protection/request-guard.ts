@@ -29,7 +29,15 @@ export function harmlessInterval(requested: number): number {
 
 /** Repairs one request in place. Requests of other services are left alone. */
 export function guardRequest(library: Library, request: unknown, options: GuardOptions): void {
-  const { DataChangeFilter } = library;
+  const { CreateMonitoredItemsRequest, DataChangeFilter, HistoryReadRequest, ModifyMonitoredItemsRequest } = library;
+  if (request instanceof HistoryReadRequest) {
+    // Part 4 §5.11.3.2 wants the request refused as a whole; the library refuses nothing but the value Invalid.
+    const { timestampsToReturn: timestamps, historyReadDetails: details } = request;
+    if (timestamps === library.TimestampsToReturn.Neither && !(details instanceof library.ReadEventDetails))
+      request.timestampsToReturn = library.TimestampsToReturn.Invalid;
+    return;
+  }
+  if (!(request instanceof CreateMonitoredItemsRequest || request instanceof ModifyMonitoredItemsRequest)) return;
   // As plain numbers, which is what a request carries.
   const value: number = library.AttributeIds.Value;
   const none: number = library.DeadbandType.None;
@@ -59,15 +67,10 @@ export function guardRequest(library: Library, request: unknown, options: GuardO
     }
   };
 
-  if (request instanceof library.CreateMonitoredItemsRequest)
+  if (request instanceof CreateMonitoredItemsRequest)
     for (const { itemToMonitor, requestedParameters } of request.itemsToCreate ?? [])
       guard(requestedParameters, itemToMonitor.nodeId.namespace, itemToMonitor.attributeId);
-  else if (request instanceof library.HistoryReadRequest) {
-    // Part 4 §5.11.3.2 wants the request refused as a whole; the library refuses nothing but the value Invalid.
-    const { timestampsToReturn: timestamps, historyReadDetails: details } = request;
-    if (timestamps === library.TimestampsToReturn.Neither && !(details instanceof library.ReadEventDetails))
-      request.timestampsToReturn = library.TimestampsToReturn.Invalid;
-  } else if (request instanceof library.ModifyMonitoredItemsRequest)
+  else
     for (const { monitoredItemId, requestedParameters } of request.itemsToModify ?? []) {
       const item = options.findItem(request.subscriptionId, monitoredItemId);
       guard(requestedParameters, item?.namespace ?? 0, item?.attribute ?? value);
