@@ -6,6 +6,7 @@ import {
   type CommandDoors,
   type ConnectionHealth,
   type DeviceEvent,
+  endsWithin,
   errorText,
   type GatewayHealth,
   type Logger,
@@ -43,6 +44,8 @@ export interface ClientSummary extends ClientCounts {
 
 /** How long clients are told that the server goes down before it does, ms. */
 const SHUTDOWN_NOTICE = 1_000;
+/** How long the library may take to shut down; then connections and port are taken from it, ms. */
+const SHUTDOWN_LIMIT = 3_000;
 
 export class GatewayServer {
   readonly #settings: LiveSettings;
@@ -111,7 +114,7 @@ export class GatewayServer {
     return this.#starting;
   }
 
-  /** Tells clients, closes everything and frees the port, within two seconds. Idempotent; never rejects. */
+  /** Tells clients, closes everything and frees the port, within four seconds. Idempotent; never rejects. */
   stop(): Promise<void> {
     this.#stopping ??= this.#stop();
     return this.#stopping;
@@ -351,9 +354,11 @@ export class GatewayServer {
     model.close();
     history.close();
     running.security.close();
+    const shutdown = server.shutdown(server.currentSessionCount > 0 ? SHUTDOWN_NOTICE : 0);
     try {
-      await server.shutdown(server.currentSessionCount > 0 ? SHUTDOWN_NOTICE : 0);
+      if (!(await endsWithin(this.#clock, shutdown, SHUTDOWN_LIMIT))) throw new Error('it takes too long');
     } catch (error) {
+      protection.freePort();
       this.#logger.warn({
         operation: 'stop',
         event: 'failed',

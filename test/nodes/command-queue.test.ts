@@ -345,7 +345,8 @@ describe('the node', () => {
     await startFlow(flow(), { credentials: credentials() });
     const messages = collect('statuses');
     await ready();
-    await eventually(() => states(messages).includes('Transmitted'), 'its transmission', 90_000);
+    // It may be over before anybody could listen to its messages.
+    await eventually(() => commands()?.command('kept')?.state === 'Transmitted', 'its transmission', 90_000);
     assert.deepEqual(
       simulator.frames().map(({ data }) => [...data]),
       [[16]],

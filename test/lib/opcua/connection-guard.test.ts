@@ -160,13 +160,14 @@ test('connections without session are closed within a minute, however far they c
     await open(),
   ];
   guard.channelMade(channelOf(opened));
-  guard.channelMade(channelOf(asking));
+  const askingChannel = channelOf(asking);
+  guard.channelMade(askingChannel);
   guard.channelMade(channelOf(created, 'new'));
   guard.channelMade(channelOf(client, 'active'));
   await clock.advance(25_000);
   await until(() => silent.destroyed);
   assert.ok(!opened.destroyed);
-  guard.requested(channelOf(asking));
+  guard.requested(askingChannel);
   await clock.advance(25_000);
   await until(() => opened.destroyed && created.destroyed);
   assert.ok(!asking.destroyed && !client.destroyed);
