@@ -18,7 +18,17 @@ interface Ours extends Grown {
   readonly added: Grown;
 }
 
-async function growOurs(growth: Growth): Promise<Ours> {
+/** What a server takes before it has devices, MiB. */
+async function empty(kind: 'emptyOurs' | 'emptyBare'): Promise<number> {
+  const process = startGrowth();
+  try {
+    return await process.call(kind, {});
+  } finally {
+    await process.stop();
+  }
+}
+
+async function growOurs(growth: Growth, before: number): Promise<Ours> {
   const client = startClient();
   const process = startGrowth();
   try {
@@ -27,17 +37,18 @@ async function growOurs(growth: Growth): Promise<Ours> {
     const firstAnswer = await client.call('firstAnswer', { url });
     const grown = await growing;
     const added = await process.call('addToOurs', { growth: AT_ONCE, first: growth.perDevice });
-    return { ...grown, firstAnswer, added };
+    return { ...grown, heap: grown.heap - before, firstAnswer, added };
   } finally {
     await client.stop();
     await process.stop();
   }
 }
 
-async function growBare(growth: Growth): Promise<Grown> {
+async function growBare(growth: Growth, before: number): Promise<Grown> {
   const process = startGrowth();
   try {
-    return await process.call('growBare', growth);
+    const grown = await process.call('growBare', growth);
+    return { ...grown, heap: grown.heap - before };
   } finally {
     await process.stop();
   }
@@ -45,9 +56,11 @@ async function growBare(growth: Growth): Promise<Grown> {
 
 export async function scale(): Promise<Figures> {
   const runs: { ours: Ours; bare: Grown }[] = [];
-  for (let run = 0; run < RUNS_HERE; run++) runs.push({ bare: await growBare(MANY), ours: await growOurs(MANY) });
-  const units = await growOurs(WITH_UNITS);
-  const small = { bare: await growBare(SMALL_DEVICES), ours: await growOurs(SMALL_DEVICES) };
+  const [ours, bare] = [await empty('emptyOurs'), await empty('emptyBare')];
+  for (let run = 0; run < RUNS_HERE; run++)
+    runs.push({ bare: await growBare(MANY, bare), ours: await growOurs(MANY, ours) });
+  const units = await growOurs(WITH_UNITS, ours);
+  const small = { bare: await growBare(SMALL_DEVICES, bare), ours: await growOurs(SMALL_DEVICES, ours) };
   const figure = (of: (run: (typeof runs)[number]) => number): number => median(runs.map(of));
   return {
     title: '100,000 metrics of 1,000 devices made in the address space',
