@@ -27,7 +27,12 @@ const MAX_ITEMS_PER_NODE = 1_000;
  * ms that belong to others after each turn of making monitored items: what stays of them fills the memory so fast that
  * cleaning up would stop everybody again and again.
  */
-const REST = 2;
+const REST = 3;
+
+/** Monitored items of one session: half of all, so that nobody takes those of others, or what one subscription may have. */
+function mostItemsPerSession(limits: { maxMonitoredItems: number; maxMonitoredItemsPerSubscription: number }): number {
+  return Math.max(limits.maxMonitoredItems / 2, limits.maxMonitoredItemsPerSubscription);
+}
 
 export interface ServerGuards {
   /** Undefined until the server has sessions at all. */
@@ -200,7 +205,10 @@ export function guardedServerClass(library: Library, guards: ServerGuards): Serv
                 )
                   return refused(StatusCodes.BadEventFilterInvalid);
                 const node = addressSpace.findNode(item.itemToMonitor.nodeId);
-                if (node !== null && node.listenerCount('dispose') >= MAX_ITEMS_PER_NODE)
+                if (
+                  (node !== null && node.listenerCount('dispose') >= MAX_ITEMS_PER_NODE) ||
+                  session.currentMonitoredItemCount >= mostItemsPerSession(serverCapabilities)
+                )
                   return refused(StatusCodes.BadTooManyMonitoredItems);
                 if (!isFilter(item.requestedParameters.filter))
                   return refused(StatusCodes.BadMonitoredItemFilterInvalid);

@@ -5,15 +5,20 @@ import type { Clock } from '../../model';
 export const PART = 10;
 /** ms until others have their turn */
 const TURN = 1;
+/** Turns of one request that follow upon one another as soon as nothing else is to be done: enough for usual requests. */
+const QUICK_TURNS = 3;
+/** ms that belong to others after each further turn, even if they have nothing to do yet. */
+const REST = 1;
 
 /** The turns of one request. */
 export class Turns {
   readonly #clock: Clock;
   readonly #rest: number;
   #begun: number;
+  #count = 0;
 
-  /** @param rest ms that belong to others after each turn, even if they are in no hurry */
-  constructor(clock: Clock, rest = 0) {
+  /** @param rest ms that belong to others after each turn once the quick ones are over */
+  constructor(clock: Clock, rest = REST) {
     this.#clock = clock;
     this.#rest = rest;
     this.#begun = clock.monotonic();
@@ -26,7 +31,7 @@ export class Turns {
   async next(): Promise<void> {
     if (this.#clock.monotonic() - this.#begun < TURN) return;
     await new Promise<void>((resolve) => {
-      if (this.#rest === 0) setImmediate(resolve);
+      if (++this.#count <= QUICK_TURNS) setImmediate(resolve);
       else this.#clock.after(this.#rest, resolve);
     });
     this.#begun = this.#clock.monotonic();
@@ -38,7 +43,7 @@ export async function inTurns<Item, Result>(
   clock: Clock,
   items: readonly Item[],
   serve: (part: Item[]) => Promise<Result[]> | Result[],
-  rest = 0,
+  rest = REST,
 ): Promise<Result[]> {
   if (items.length <= PART) return serve([...items]);
   const results: Result[] = [];

@@ -84,10 +84,10 @@ test('operations per call are BadTooManyOperations beyond the limit', async () =
 test('subscriptions and monitored items are refused beyond their limits, and the rest goes on', async () => {
   const client = await connect(server, folder, { user: OPERATOR });
   const subscription = await subscribe(client.session);
-  const create = async (count: number): Promise<string[]> => {
-    const { results } = await client.session.createMonitoredItems(
+  const create = async (count: number, of = client, { subscriptionId } = subscription): Promise<string[]> => {
+    const { results } = await of.session.createMonitoredItems(
       new opcua.CreateMonitoredItemsRequest({
-        subscriptionId: subscription.subscriptionId,
+        subscriptionId,
         timestampsToReturn: opcua.TimestampsToReturn.Both,
         itemsToCreate: Array.from({ length: count }, () => ({
           itemToMonitor: READ,
@@ -104,7 +104,12 @@ test('subscriptions and monitored items are refused beyond their limits, and the
     [...new Set(statuses.slice(0, 40)), ...new Set(statuses.slice(40))],
     ['Good', 'BadTooManyMonitoredItems'],
   );
-  await subscribe(client.session);
+  // Who has taken its share leaves the rest to others.
+  assert.deepEqual(await create(1, client, await subscribe(client.session)), ['BadTooManyMonitoredItems']);
+  const other = await connect(server, folder, { user: OPERATOR });
+  const others = await create(25, other, await subscribe(other.session));
+  assert.equal(others.filter((name) => name === 'Good').length, 20);
+  await other.close();
   await subscribe(client.session);
   await assert.rejects(subscribe(client.session), /BadTooManySubscriptions/);
   assert.ok((await client.read(TEMPERATURE.toString())).statusCode.isGood());
