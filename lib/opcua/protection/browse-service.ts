@@ -6,19 +6,14 @@
 import type { BrowseDescription, BrowseResponse, BrowseResult, OPCUAServer, ServerSession } from 'node-opcua';
 import type { Clock } from '../../model';
 import type { Library } from '../library';
+import { encodedInTurns, FEW_ELEMENTS } from './encoded-elements';
 import { Turns } from './turns';
 
 type Engine = OPCUAServer['engine'];
-type OutputStream = Parameters<BrowseResult['encode']>[0];
 type StatusCode = BrowseResult['statusCode'];
 
 /** References in the answer to one Browse of several nodes: they have to fit into a message. */
 const MOST_REFERENCES = 20_000;
-/** References that are encoded without looking at the clock, and with the message if there are no more. */
-const PART = 100;
-/** Bytes of a result that are made room for at first. */
-const FIRST_SIZE = 4_096;
-const LARGEST_SIZE = 64 * 1024 * 1024;
 
 export interface BrowseService {
   /** @returns the answer, or why the request is refused as a whole */
@@ -31,34 +26,7 @@ export interface BrowseService {
 }
 
 export function browseService(library: Library, clock: Clock): BrowseService {
-  const { BinaryStream, BrowseResponse, BrowseResult, StatusCodes } = library;
-
-  class EncodedBrowseResult extends BrowseResult {
-    readonly #bytes: Uint8Array;
-    constructor(statusCode: StatusCode, bytes: Uint8Array) {
-      super(null);
-      this.statusCode = statusCode;
-      this.#bytes = bytes;
-    }
-    override encode(stream: OutputStream): void {
-      const { buffer, byteOffset, length } = this.#bytes;
-      if (buffer instanceof ArrayBuffer) stream.writeArrayBuffer(buffer, byteOffset, length);
-    }
-  }
-
-  async function encoded(result: BrowseResult, turns: Turns): Promise<BrowseResult> {
-    const { statusCode, continuationPoint, references } = result;
-    const stream = BinaryStream.createGrowable(FIRST_SIZE, LARGEST_SIZE);
-    stream.writeUInt32(statusCode.value);
-    stream.writeByteStream(continuationPoint);
-    stream.writeInteger(references?.length ?? -1);
-    let inPart = 0;
-    for (const reference of references ?? []) {
-      if (++inPart % PART === 0) await turns.next();
-      reference.encode(stream);
-    }
-    return new EncodedBrowseResult(statusCode, stream.buffer.subarray(0, stream.length));
-  }
+  const { BrowseResponse, BrowseResult, StatusCodes } = library;
 
   /** Gives the client what it asks for at most; the rest waits for BrowseNext. */
   function cut(engine: Engine, session: ServerSession, result: BrowseResult, most: number): BrowseResult {
@@ -91,12 +59,16 @@ export function browseService(library: Library, clock: Clock): BrowseService {
         const [whole] = await engine.browseWithAutomaticExpansion([node], session.sessionContext);
         if (whole === undefined) return StatusCodes.BadInternalError;
         const result = cut(engine, session, whole, most);
-        const count = result.references?.length ?? 0;
-        found += count;
-        results.push(found <= PART ? result : await encoded(result, turns));
+        found += result.references?.length ?? 0;
+        results.push(result);
         await turns.next();
         if (session.status !== 'active') return StatusCodes.BadSessionClosed;
       }
+      if (found > FEW_ELEMENTS)
+        for (const result of results)
+          if (result.references)
+            Reflect.set(result, 'references', await encodedInTurns(library, result.references, turns));
+      if (session.status !== 'active') return StatusCodes.BadSessionClosed;
       const response = new BrowseResponse({ results: [] });
       // The constructor would copy them.
       response.results = results;

@@ -10,12 +10,13 @@ import type {
   ServerSession,
   UserIdentityToken,
 } from 'node-opcua';
-import type { Clock } from '../../model';
+import { type Clock, wait } from '../../model';
 import type { Library } from '../library';
 import { browseService } from './browse-service';
 import { refusalOf } from './decoder-guard';
+import { encodedInTurns, FEW_ELEMENTS } from './encoded-elements';
 import type { SessionPlaces } from './session-places';
-import { inTurns } from './turns';
+import { inTurns, Turns } from './turns';
 
 /**
  * Monitored items of all clients on one node: each costs the others time when it goes. Fifty clients with ten
@@ -28,6 +29,8 @@ const MAX_ITEMS_PER_NODE = 1_000;
  * cleaning up would stop everybody again and again.
  */
 const REST = 3;
+/** ms until a client is told that it has as many monitored items as it may have. */
+const REST_OF_REFUSED = 200;
 
 /** Monitored items of one session: half of all, so that nobody takes those of others, or what one subscription may have. */
 function mostItemsPerSession(limits: { maxMonitoredItems: number; maxMonitoredItemsPerSubscription: number }): number {
@@ -219,8 +222,16 @@ export function guardedServerClass(library: Library, guards: ServerGuards): Serv
               }),
             REST,
           );
+          // Who goes on asking for what there is no more of, has to wait.
+          if (results.at(-1)?.statusCode === StatusCodes.BadTooManyMonitoredItems)
+            await wait(guards.clock, REST_OF_REFUSED);
+          const isLong = results.length > FEW_ELEMENTS;
+          const encoded = isLong ? await encodedInTurns(library, results, new Turns(guards.clock)) : results;
           if (session.status !== 'active') return sendError(StatusCodes.BadSessionClosed);
-          sendResponse(new CreateMonitoredItemsResponse({ results }));
+          const response = new CreateMonitoredItemsResponse({ results: [] });
+          // The constructor would copy them.
+          Reflect.set(response, 'results', encoded);
+          sendResponse(response);
         },
       );
     }
