@@ -222,10 +222,10 @@ export function guardedServerClass(library: Library, guards: ServerGuards): Serv
               }),
             REST,
           );
-          // Who goes on asking for what there is no more of, has to wait.
-          if (results.at(-1)?.statusCode === StatusCodes.BadTooManyMonitoredItems)
-            await wait(guards.clock, REST_OF_REFUSED);
           const isLong = results.length > FEW_ELEMENTS;
+          // Who goes on asking for many when there are no more, has to wait.
+          if (isLong && results.at(-1)?.statusCode === StatusCodes.BadTooManyMonitoredItems)
+            await wait(guards.clock, REST_OF_REFUSED);
           const encoded = isLong ? await encodedInTurns(library, results, new Turns(guards.clock)) : results;
           if (session.status !== 'active') return sendError(StatusCodes.BadSessionClosed);
           const response = new CreateMonitoredItemsResponse({ results: [] });
