@@ -8,6 +8,7 @@ import { dashboardNodes, PAGES } from '../flows/src/dashboard.mjs';
 import { exampleFlows, withoutEnvironment } from '../flows/src/examples.mjs';
 import { credentials, gatewayNodes } from '../flows/src/gateway.mjs';
 import { monitoringNodes } from '../flows/src/monitoring.mjs';
+import * as pages from '../flows/ui/pages.mjs';
 import * as shared from '../flows/ui/shared.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -69,7 +70,10 @@ function page(file) {
     if (text.split(place).length !== 2) throw new Error(`${file} has no place, or several, for ${place}`);
     return text.replace(place, () => piece);
   }, readUi(file));
-  return source.replace(/<!-- (\w+\.html) -->/g, (_, name) => readUi(name).trim());
+  return source
+    .replace('/* pages.data */', () => literal(pages.data))
+    .replace('/* pages.methods */', () => literal(pages.methods))
+    .replace(/<!-- (\w+\.html) -->/g, (_, name) => readUi(name).trim());
 }
 
 /** Everything that is generated, by path from the top folder. */
