@@ -62,8 +62,13 @@ export class Login {
    * without checking the password again.
    */
   async userOf(header: string | undefined, address: string): Promise<string | undefined> {
-    const credentials = header === undefined ? undefined : parseBasic(header);
-    if (header === undefined || credentials === undefined) return undefined;
+    if (header === undefined) return undefined;
+    const credentials = parseBasic(header);
+    if (credentials === undefined) {
+      // The right one, for the metrics, does not get here.
+      if (/^Bearer\b/i.test(header)) this.#reportToken(address);
+      return undefined;
+    }
     const mark = createHmac('sha256', this.#key).update(header).digest('base64');
     const known = this.#accepted.get(mark);
     if (known !== undefined) return known;
@@ -71,6 +76,17 @@ export class Login {
     trim(this.#accepted);
     this.#accepted.set(mark, credentials.name);
     return credentials.name;
+  }
+
+  #reportToken(address: string): void {
+    this.#logger.warn({
+      operation: 'login',
+      event: 'refused',
+      reason: 'wrong-credentials',
+      message: 'a token was refused: it is wrong, or it was given for another page than /metrics',
+      address,
+      cure: 'Give the scraper the token of METRICS_TOKEN.',
+    });
   }
 
   #report(reason: 'locked-out' | 'wrong-credentials', name: string, address: string): void {

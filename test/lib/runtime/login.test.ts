@@ -41,7 +41,7 @@ describe('login', () => {
   });
 
   it('takes nothing but a Basic header', async () => {
-    const { login } = newLogin();
+    const { login, entries } = newLogin();
     for (const header of [
       undefined,
       '',
@@ -52,6 +52,11 @@ describe('login', () => {
     ])
       assert.equal(await login.userOf(header, 'here'), undefined);
     assert.deepEqual(parseBasic(basic('a', 'b:c')), { name: 'a', password: 'b:c' });
+    assert.deepEqual(
+      entries.map(({ reason, address, message }) => [reason, address, message.includes('token')]),
+      [['wrong-credentials', 'here', true]],
+      'who comes with a token is told of, without it',
+    );
   });
 
   it('is slower with each wrong guess after the fifth, for that name and address', async () => {
