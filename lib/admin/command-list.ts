@@ -81,10 +81,8 @@ export async function listCommands(
 }
 
 /** @throws InvalidInputError if there is none of this id */
-export async function findCommand(doors: CommandDoors, id: string, signal: AbortSignal): Promise<Command> {
-  const command =
-    doors.command(id) ??
-    (await storedCommands(doors, {}, undefined, (candidate) => candidate.id === id, 1, signal)).at(0);
+export async function findCommand(doors: CommandDoors, id: string): Promise<Command> {
+  const command = doors.command(id) ?? (await doors.history({ id, limit: 1 })).at(0);
   if (command !== undefined) return command;
   throw new InvalidInputError([
     {
@@ -96,13 +94,8 @@ export async function findCommand(doors: CommandDoors, id: string, signal: Abort
   ]);
 }
 
-export async function oneCommand(
-  doors: CommandDoors,
-  store: AdministrationStore,
-  id: string,
-  signal: AbortSignal,
-): Promise<CommandDetails> {
-  return commandDetails(await findCommand(doors, id, signal), doors, store.inventory.merged());
+export async function oneCommand(doors: CommandDoors, store: AdministrationStore, id: string): Promise<CommandDetails> {
+  return commandDetails(await findCommand(doors, id), doors, store.inventory.merged());
 }
 
 /** The newest `most` of the store's commands that are wanted. */

@@ -29,6 +29,7 @@ export interface CommandStore {
   /** Commands in order of their creation. */
   readRecords(query: {
     readonly kind: 'command';
+    readonly id?: string;
     readonly open?: boolean;
     readonly states?: readonly string[];
     readonly devEui?: DevEui;

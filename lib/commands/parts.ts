@@ -32,12 +32,13 @@ export function commandDoors({ queue, definitions, devices, store }: CommandPart
 /** Records that cannot be read were told of at the start; they are left out. */
 async function readHistory(
   store: Pick<CommandStore, 'readRecords'>,
-  { devEui, states, limit, before }: CommandHistoryQuery,
+  { id, devEui, states, limit, before }: CommandHistoryQuery,
 ): Promise<readonly Command[]> {
   const records = await store.readRecords({
     kind: 'command',
     order: 'descending',
     limit,
+    ...(id === undefined ? {} : { id }),
     ...(devEui === undefined ? {} : { devEui }),
     ...(states === undefined ? {} : { states }),
     ...(before === undefined ? {} : { after: before }),

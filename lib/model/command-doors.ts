@@ -36,6 +36,8 @@ export interface QueueCounts {
 }
 
 export interface CommandHistoryQuery {
+  /** Only the command of this id. */
+  readonly id?: string;
   readonly devEui?: DevEui;
   readonly states?: readonly CommandState[];
   readonly limit: number;

@@ -226,6 +226,8 @@ export interface StorageBackend {
 
 export interface RecordQuery {
   readonly kind: RecordKind;
+  /** Only the record of this id. */
+  readonly id?: string;
   /** Only records in one of these states. */
   readonly states?: readonly string[];
   readonly devEui?: DevEui;

@@ -66,7 +66,7 @@ export function commandTopics(deps: AdministrationDependencies, acts: Acts, sign
     question('commands.list', commandsPayload, (payload) =>
       listCommands(doors('commands.list'), store, payload, signal),
     ),
-    question('commands.get', commandPayload, ({ id }) => oneCommand(doors('commands.get'), store, id, signal)),
+    question('commands.get', commandPayload, ({ id }) => oneCommand(doors('commands.get'), store, id)),
     acts.useCase({
       ...COMMAND_ACT,
       topic: 'commands.send',
@@ -100,7 +100,7 @@ export function commandTopics(deps: AdministrationDependencies, acts: Acts, sign
       schema: commandPayload,
       run: async ({ id }, asker): Promise<CancelledCommand> => {
         const queue = doors('commands.cancel');
-        const known = await findCommand(queue, id, signal);
+        const known = await findCommand(queue, id);
         const { done, command, text } = await queue.cancel(id, userOf(asker));
         return { done, text, command: commandRow(command ?? known, queue, store.inventory.merged()) };
       },

@@ -82,11 +82,12 @@ export class MemoryRecords {
     for (const entry of journal) this.#journals[entry.journal].enter(entry);
   }
 
-  readRecords({ kind, states, devEui, open, limit, order, after }: RecordQuery): StoredRecord[] {
+  readRecords({ kind, id, states, devEui, open, limit, order, after }: RecordQuery): StoredRecord[] {
     const direction = order === 'descending' ? -1 : 1;
     return Array.from(this.#records[kind].values())
       .filter(
         (record) =>
+          (id === undefined || record.id === id) &&
           (states === undefined || states.includes(record.state)) &&
           (devEui === undefined || record.devEui === devEui) &&
           (open !== true || record.endedAt === undefined) &&

@@ -60,9 +60,10 @@ export class RecordReader {
   }
 
   /** @throws StorageError */
-  readRecords({ kind, states, devEui, open, limit, order, after }: RecordQuery): StoredRecord[] {
+  readRecords({ kind, id, states, devEui, open, limit, order, after }: RecordQuery): StoredRecord[] {
     const [behind, direction] = order === 'descending' ? ['<', 'DESC'] : ['>', 'ASC'];
     const conditions = new Conditions();
+    if (id !== undefined) conditions.add('id = ?', id);
     if (states !== undefined) conditions.addChoice('state', states);
     if (devEui !== undefined) conditions.add('dev_eui = ?', devEui);
     if (open === true) conditions.add('ended_at IS NULL');

@@ -50,12 +50,13 @@ export class MemoryStore implements CommandStore {
 
   readRecords(query: Parameters<CommandStore['readRecords']>[0]): Promise<readonly CommandRecord[]> {
     if (this.fault !== undefined) return Promise.reject(this.fault);
-    const { after, open, states, devEui } = query;
+    const { id, after, open, states, devEui } = query;
     const direction = query.order === 'descending' ? -1 : 1;
     const compare = (a: { createdAt: number; id: string }, b: { createdAt: number; id: string }): number =>
       (a.createdAt - b.createdAt || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0)) * direction;
     const rows = [...this.records.values()]
       .sort(compare)
+      .filter((record) => id === undefined || record.id === id)
       .filter(({ endedAt }) => open !== true || endedAt === undefined)
       .filter(({ state }) => states === undefined || states.includes(state))
       .filter((record) => devEui === undefined || record.devEui === devEui)

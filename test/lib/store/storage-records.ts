@@ -89,6 +89,7 @@ export function recordConformance(name: string, create: () => Promise<BackendUnd
       );
       const question = fc.record(
         {
+          id: fc.constantFrom('a', 'b', 'ä', 'absent'),
           states: fc.subarray(['Queued', 'Sending', 'Failed']),
           devEui: fc.constantFrom(devEui, other),
           open: fc.boolean(),
@@ -107,7 +108,8 @@ export function recordConformance(name: string, create: () => Promise<BackendUnd
           }
           const expected = known
             .filter(
-              ({ state, devEui: device, endedAt }) =>
+              ({ id, state, devEui: device, endedAt }) =>
+                (query.id === undefined || query.id === id) &&
                 (query.states === undefined || query.states.includes(state)) &&
                 (query.devEui === undefined || query.devEui === device) &&
                 (query.open !== true || endedAt === undefined),
