@@ -4,7 +4,7 @@ import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 
 /** Files at a time. On two cores: those that boot the whole mostly wait, and share the time with those that reckon. */
-const AT_A_TIME = 4;
+const AT_A_TIME = 3;
 
 const words = process.argv.slice(2).filter((word) => !word.startsWith('--'));
 const all = globSync('dist/test/**/*.test.js').sort();
