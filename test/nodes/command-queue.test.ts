@@ -338,6 +338,11 @@ describe('the node', () => {
   test('goes on after a restart with what it had', async () => {
     await start();
     await simulator.stop();
+    // A call on a connection that is just breaking may have arrived: that is another end.
+    await eventually(
+      () => [...service().connections.values()].every(({ health }) => health.state !== 'connected'),
+      'the outage to be noticed',
+    );
     ask('plain', { position: 8 }, { id: 'kept' });
     await eventually(() => commands()?.command('kept'), 'the command');
     await stopFlow();
