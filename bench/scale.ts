@@ -2,7 +2,7 @@
 import { median } from '../test/support/measure';
 import type { Figures } from './figures';
 import { startClient } from './opcua-client';
-import { type Grown, type Growth, startGrowth } from './opcua-growth';
+import { type Grown, type Growth, type RemoteGrowth, startGrowth } from './opcua-growth';
 
 const RUNS_HERE = 3;
 const MANY: Growth = { devices: 1_000, perDevice: 100, name: 'metric' };
@@ -18,11 +18,11 @@ interface Ours extends Grown {
   readonly added: Grown;
 }
 
-/** What a server takes before it has devices, MiB. */
-async function empty(kind: 'emptyOurs' | 'emptyBare'): Promise<number> {
+/** Does something with a process of its own. */
+async function inProcess<T>(act: (process: RemoteGrowth) => Promise<T>): Promise<T> {
   const process = startGrowth();
   try {
-    return await process.call(kind, {});
+    return await act(process);
   } finally {
     await process.stop();
   }
@@ -30,33 +30,30 @@ async function empty(kind: 'emptyOurs' | 'emptyBare'): Promise<number> {
 
 async function growOurs(growth: Growth, before: number): Promise<Ours> {
   const client = startClient();
-  const process = startGrowth();
   try {
-    const url = await process.call('openOurs', {});
-    const growing = process.call('growOurs', growth);
-    const firstAnswer = await client.call('firstAnswer', { url });
-    const grown = await growing;
-    const added = await process.call('addToOurs', { growth: AT_ONCE, first: growth.perDevice });
-    return { ...grown, heap: grown.heap - before, firstAnswer, added };
+    return await inProcess(async (process) => {
+      const url = await process.call('openOurs', {});
+      const growing = process.call('growOurs', growth);
+      const firstAnswer = await client.call('firstAnswer', { url });
+      const grown = await growing;
+      const added = await process.call('addToOurs', { growth: AT_ONCE, first: growth.perDevice });
+      return { ...grown, heap: grown.heap - before, firstAnswer, added };
+    });
   } finally {
     await client.stop();
-    await process.stop();
   }
 }
 
 async function growBare(growth: Growth, before: number): Promise<Grown> {
-  const process = startGrowth();
-  try {
-    const grown = await process.call('growBare', growth);
-    return { ...grown, heap: grown.heap - before };
-  } finally {
-    await process.stop();
-  }
+  const grown = await inProcess((process) => process.call('growBare', growth));
+  return { ...grown, heap: grown.heap - before };
 }
 
 export async function scale(): Promise<Figures> {
   const runs: { ours: Ours; bare: Grown }[] = [];
-  const [ours, bare] = [await empty('emptyOurs'), await empty('emptyBare')];
+  // What a server takes before it has devices, MiB.
+  const ours = await inProcess((process) => process.call('emptyOurs', {}));
+  const bare = await inProcess((process) => process.call('emptyBare', {}));
   for (let run = 0; run < RUNS_HERE; run++)
     runs.push({ bare: await growBare(MANY, bare), ours: await growOurs(MANY, ours) });
   const units = await growOurs(WITH_UNITS, ours);

@@ -15,15 +15,13 @@ type StatusCode = BrowseResult['statusCode'];
 /** References in the answer to one Browse of several nodes: they have to fit into a message. */
 const MOST_REFERENCES = 20_000;
 
-export interface BrowseService {
-  /** @returns the answer, or why the request is refused as a whole */
-  browse(
-    engine: Engine,
-    session: ServerSession,
-    nodes: readonly BrowseDescription[],
-    most: number,
-  ): Promise<BrowseResponse | StatusCode>;
-}
+/** @returns the answer, or why the request is refused as a whole */
+export type BrowseService = (
+  engine: Engine,
+  session: ServerSession,
+  nodes: readonly BrowseDescription[],
+  most: number,
+) => Promise<BrowseResponse | StatusCode>;
 
 export function browseService(library: Library, clock: Clock): BrowseService {
   const { BrowseResponse, BrowseResult, StatusCodes } = library;
@@ -42,37 +40,35 @@ export function browseService(library: Library, clock: Clock): BrowseService {
     return result;
   }
 
-  return {
-    async browse(engine, session, nodes, most) {
-      const { continuationPointManager: points } = session;
-      // Part 4 §7.9: Browses that were left unfinished give way to new ones.
-      if (points.hasReachedMaximum(engine.serverCapabilities.maxBrowseContinuationPoints)) points.clear();
-      const turns = new Turns(clock);
-      const results: BrowseResult[] = [];
-      let found = 0;
-      for (const node of nodes) {
-        // Part 4 §5.9.2: the client may ask for the rest by another call.
-        if (found > MOST_REFERENCES) {
-          results.push(new BrowseResult({ statusCode: StatusCodes.BadNoContinuationPoints }));
-          continue;
-        }
-        const [whole] = await engine.browseWithAutomaticExpansion([node], session.sessionContext);
-        if (whole === undefined) return StatusCodes.BadInternalError;
-        const result = cut(engine, session, whole, most);
-        found += result.references?.length ?? 0;
-        results.push(result);
-        await turns.next();
-        if (session.status !== 'active') return StatusCodes.BadSessionClosed;
+  return async (engine, session, nodes, most) => {
+    const { continuationPointManager: points } = session;
+    // Part 4 §7.9: Browses that were left unfinished give way to new ones.
+    if (points.hasReachedMaximum(engine.serverCapabilities.maxBrowseContinuationPoints)) points.clear();
+    const turns = new Turns(clock);
+    const results: BrowseResult[] = [];
+    let found = 0;
+    for (const node of nodes) {
+      // Part 4 §5.9.2: the client may ask for the rest by another call.
+      if (found > MOST_REFERENCES) {
+        results.push(new BrowseResult({ statusCode: StatusCodes.BadNoContinuationPoints }));
+        continue;
       }
-      if (found > FEW_ELEMENTS)
-        for (const result of results)
-          if (result.references)
-            Reflect.set(result, 'references', await encodedInTurns(library, result.references, turns));
+      const [whole] = await engine.browseWithAutomaticExpansion([node], session.sessionContext);
+      if (whole === undefined) return StatusCodes.BadInternalError;
+      const result = cut(engine, session, whole, most);
+      found += result.references?.length ?? 0;
+      results.push(result);
+      await turns.next();
       if (session.status !== 'active') return StatusCodes.BadSessionClosed;
-      const response = new BrowseResponse({ results: [] });
-      // The constructor would copy them.
-      response.results = results;
-      return response;
-    },
+    }
+    if (found > FEW_ELEMENTS)
+      for (const result of results)
+        if (result.references)
+          Reflect.set(result, 'references', await encodedInTurns(library, result.references, turns));
+    if (session.status !== 'active') return StatusCodes.BadSessionClosed;
+    const response = new BrowseResponse({ results: [] });
+    // The constructor would copy them.
+    response.results = results;
+    return response;
   };
 }

@@ -1,10 +1,10 @@
 /**
  * How much of a request is made into objects. A message of a few hundred kilobytes can hold a hundred thousand elements,
- * and nobody is served while they are decoded; Part 6 §5.1.8 lets a server limit that. Reaches into prototypes of the
- * library, once per process.
+ * and nobody is served while they are decoded; Part 6 §5.1.8 lets a server limit that.
  */
 import type { BinaryStream } from 'node-opcua';
 import type { Library } from '../library';
+import { replaceMethod } from './replace-method';
 
 /** Elements of all arrays of a request that is no larger than it may be: one for so many bytes of the largest message. */
 const BYTES_PER_ELEMENT = 160;
@@ -12,8 +12,6 @@ const BYTES_PER_ELEMENT = 160;
 const ALWAYS = 10_000;
 /** Elements of one relative path; no address space is as deep. */
 const LONGEST_PATH = 1_000;
-
-type Method = (...args: unknown[]) => unknown;
 
 /** Counts the elements of the request that is being decoded. */
 export class DecodeLimits {
@@ -52,17 +50,17 @@ export class DecodeLimits {
   }
 }
 
-/** To be called once. */
+/** What is returned counts if nobody called this before. */
 export function decodeLimits({ BinaryStream, RelativePath }: Library): DecodeLimits {
   const limits = new DecodeLimits();
-  replace(BinaryStream.prototype, 'checkArrayLength', (check) => {
+  replaceMethod(BinaryStream.prototype, 'checkArrayLength', (check) => {
     return function checkArrayLength(this: BinaryStream, length: unknown): void {
       // Lengths that are lies come first.
       Reflect.apply(check, this, [length]);
       if (typeof length === 'number') limits.take(length);
     };
   });
-  replace(RelativePath.prototype, 'decode', (decode) => {
+  replaceMethod(RelativePath.prototype, 'decode', (decode) => {
     return function decodePath(this: object, stream: unknown): void {
       if (stream instanceof BinaryStream && stream.length + 4 <= stream.buffer.length)
         limits.takePath(stream.buffer.readInt32LE(stream.length));
@@ -70,10 +68,4 @@ export function decodeLimits({ BinaryStream, RelativePath }: Library): DecodeLim
     };
   });
   return limits;
-}
-
-function replace(prototype: object, name: string, by: (original: Method) => Method): void {
-  const original: unknown = Reflect.get(prototype, name);
-  if (typeof original !== 'function') throw new TypeError('this version of node-opcua decodes arrays in another way');
-  Object.defineProperty(prototype, name, { value: by(original as Method), configurable: true, writable: true });
 }

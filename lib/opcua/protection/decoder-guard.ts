@@ -8,6 +8,7 @@ import type { EventEmitter } from 'node:events';
 import type { MessageBuilder } from 'node-opcua';
 import type { Library } from '../library';
 import { decodeLimits } from './decode-limits';
+import { type Method, replaceMethod } from './replace-method';
 
 /** Why requests whose header could be read are not served. */
 const refusals = new WeakMap<object, 'malformed' | 'too-large'>();
@@ -22,17 +23,11 @@ interface Watch {
   broken: object | undefined;
 }
 
-const guarded = new WeakSet<object>();
-
 export function guardDecoder(library: Library): void {
   const { prototype } = library.MessageBuilder;
-  if (guarded.has(prototype)) return;
-  guarded.add(prototype);
   guardTransport(library);
-  const decode: unknown = Reflect.get(prototype, '_decodeMessageBody');
   const report: unknown = Reflect.get(prototype, '_report_error');
-  if (typeof decode !== 'function' || typeof report !== 'function')
-    throw new TypeError('this version of node-opcua decodes messages in another way');
+  if (typeof report !== 'function') throw new TypeError('this version of node-opcua reports errors in another way');
   const limits = decodeLimits(library);
   // Null for those of clients.
   const watches = new WeakMap<MessageBuilder, Watch | null>();
@@ -53,13 +48,13 @@ export function guardDecoder(library: Library): void {
     return made;
   }
 
-  function decodeMessageBody(this: MessageBuilder, body: Buffer): unknown {
+  function decodeMessageBody(this: MessageBuilder, decode: Method, body: unknown): unknown {
     const known = watch(this);
-    if (known === null) return Reflect.apply(decode as Decode, this, [body]);
+    if (known === null) return Reflect.apply(decode, this, [body]);
     known.broken = undefined;
     limits.begin(this.maxMessageSize);
     try {
-      const outcome = Reflect.apply(decode as Decode, this, [body]);
+      const outcome = Reflect.apply(decode, this, [body]);
       if (known.broken === undefined) return outcome;
     } catch {
       // Not decodable either; the answer is the same.
@@ -74,37 +69,38 @@ export function guardDecoder(library: Library): void {
       emit(this, 'message', broken, 'MSG', securityHeader, sequenceHeader.requestId, channelId);
       return true;
     }
-    return Reflect.apply(report as Decode, this, [library.StatusCodes.BadDecodingError, 'the message is malformed']);
+    return Reflect.apply(report as Method, this, [library.StatusCodes.BadDecodingError, 'the message is malformed']);
   }
-  Object.defineProperty(prototype, '_decodeMessageBody', {
-    value: decodeMessageBody,
-    configurable: true,
-    writable: true,
-  });
+  replaceMethod(
+    prototype,
+    '_decodeMessageBody',
+    (decode) =>
+      function (this: MessageBuilder, body: unknown): unknown {
+        return Reflect.apply(decodeMessageBody, this, [decode, body]);
+      },
+  );
 }
 
-type Decode = (...args: unknown[]) => unknown;
-
 function guardTransport({ ServerTCP_transport, StatusCodes2 }: Library): void {
-  const { prototype } = ServerTCP_transport;
-  const receive: unknown = Reflect.get(prototype, '_on_socket_data');
-  if (typeof receive !== 'function') throw new TypeError('this version of node-opcua receives in another way');
   const status = StatusCodes2.BadTcpInternalError;
-
-  function onSocketData(this: InstanceType<typeof ServerTCP_transport>, data: Buffer): void {
-    const { warn } = console;
-    if (warn !== warnQuietly) warnLoudly = warn;
-    Reflect.set(console, 'warn', warnQuietly);
-    try {
-      Reflect.apply(receive as Decode, this, [data]);
-    } catch {
-      this.sendErrorMessage(status, 'the message is malformed');
-      this.prematureTerminate(new Error('the message is malformed'), status);
-    } finally {
-      Reflect.set(console, 'warn', warn);
-    }
-  }
-  Object.defineProperty(prototype, '_on_socket_data', { value: onSocketData, configurable: true, writable: true });
+  replaceMethod(
+    ServerTCP_transport.prototype,
+    '_on_socket_data',
+    (receive) =>
+      function onSocketData(this: InstanceType<typeof ServerTCP_transport>, data: unknown): void {
+        const { warn } = console;
+        if (warn !== warnQuietly) warnLoudly = warn;
+        Reflect.set(console, 'warn', warnQuietly);
+        try {
+          Reflect.apply(receive, this, [data]);
+        } catch {
+          this.sendErrorMessage(status, 'the message is malformed');
+          this.prematureTerminate(new Error('the message is malformed'), status);
+        } finally {
+          Reflect.set(console, 'warn', warn);
+        }
+      },
+  );
 }
 
 /** What the library prints for each unknown status code that a client sends, past its own loggers. */

@@ -167,7 +167,7 @@ export function guardedServerClass(library: Library, guards: ServerGuards): Serv
         if (nodes.length === 0) return sendError(StatusCodes.BadNothingToDo);
         if (nodes.length > serverCapabilities.operationLimits.maxNodesPerBrowse)
           return sendError(StatusCodes.BadTooManyOperations);
-        const answer = await this.#browse.browse(this.engine, session, nodes, requestedMaxReferencesPerNode);
+        const answer = await this.#browse(this.engine, session, nodes, requestedMaxReferencesPerNode);
         if (answer instanceof BrowseResponse) sendResponse(answer);
         else sendError(answer);
       });

@@ -1,34 +1,27 @@
 /**
  * Lets a subscription with many monitored items go in turns with other work: node-opcua 2.186 ends them all at once, and
- * nobody is served while it does. Reaches into the prototype of the library, once per process.
+ * nobody is served while it does.
  */
 import type { MonitoredItem, Subscription } from 'node-opcua';
 import type { Library } from '../library';
+import { replaceMethod } from './replace-method';
 
 /** Monitored items that go at once. */
 const PART = 200;
 
-type Method = (...args: unknown[]) => unknown;
-
-const guarded = new WeakSet<object>();
-
-export function guardSubscriptions({ Subscription: { prototype }, SubscriptionState }: Library): void {
-  if (guarded.has(prototype)) return;
-  guarded.add(prototype);
-  const terminate: unknown = Reflect.get(prototype, 'terminate');
-  if (typeof terminate !== 'function')
-    throw new TypeError('this version of node-opcua ends subscriptions in another way');
-  Object.defineProperty(prototype, 'terminate', {
-    value(this: Subscription): void {
-      const items = itemsOf(this);
-      const isLate = this.state === SubscriptionState.CLOSED || items.size <= PART;
-      if (!isLate) Reflect.set(this, 'monitoredItems', new Map());
-      Reflect.apply(terminate as Method, this, []);
-      if (!isLate) endInTurns(this, [...items.values()]);
-    },
-    configurable: true,
-    writable: true,
-  });
+export function guardSubscriptions({ Subscription, SubscriptionState }: Library): void {
+  replaceMethod(
+    Subscription.prototype,
+    'terminate',
+    (terminate) =>
+      function terminateInTurns(this: Subscription): void {
+        const items = itemsOf(this);
+        const isLong = this.state !== SubscriptionState.CLOSED && items.size > PART;
+        if (isLong) Reflect.set(this, 'monitoredItems', new Map());
+        Reflect.apply(terminate, this, []);
+        if (isLong) endInTurns(this, [...items.values()]);
+      },
+  );
 }
 
 /** The count that limits the monitored items of all clients: they count until they are gone. */
