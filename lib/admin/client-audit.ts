@@ -1,27 +1,6 @@
 /** What OPC UA clients do, entered into the journal of audit: in batches, and a flood as one entry with a count. */
-import { type Clock, errorText, type Logger, type NewJournalEntry, type Timer } from '../model';
+import { type ClientAct, type Clock, errorText, type Logger, type NewJournalEntry, type Timer } from '../model';
 import { auditEntry } from './journals';
-
-/** What a client did, as the OPC UA server tells it. */
-export interface AuditedEvent {
-  readonly type: string;
-  /** ms UTC */
-  readonly time: number;
-  readonly address: string;
-  readonly session?: string;
-  readonly application?: string;
-  readonly user?: string;
-  readonly security?: string;
-  readonly reason?: string;
-  readonly thumbprint?: string;
-  readonly node?: string;
-  readonly attribute?: string;
-  readonly method?: string;
-  readonly value?: string;
-  readonly status?: string;
-  readonly command?: string;
-  readonly validTo?: number;
-}
 
 export interface ClientAuditDependencies {
   /** Durable when it resolves. */
@@ -52,7 +31,7 @@ const MAXIMUM_WAITING = 5_000;
 const LONGEST_TEXT = 256;
 
 interface Repeated {
-  readonly event: AuditedEvent;
+  readonly event: ClientAct;
   count: number;
 }
 
@@ -71,7 +50,7 @@ export class ClientAudit {
   }
 
   /** Enters an event; one that is no matter of audit is left out. Never throws. */
-  take(event: AuditedEvent): void {
+  take(event: ClientAct): void {
     if (!AUDITED.has(event.type)) return;
     if (isRefusal(event) && this.#isRepetition(event)) return;
     this.#enter(event);
@@ -86,7 +65,7 @@ export class ClientAudit {
     await this.#writing;
   }
 
-  #isRepetition(event: AuditedEvent): boolean {
+  #isRepetition(event: ClientAct): boolean {
     const { type, address, user, reason, thumbprint, node, method, status } = event;
     const key = JSON.stringify([type, address, user, reason, thumbprint, node, method, status]);
     // A flood of different ones is counted under its type alone.
@@ -115,7 +94,7 @@ export class ClientAudit {
       if (count > 0) this.#enter({ ...event, time: this.#deps.clock.now() }, count);
   }
 
-  #enter({ type, time, user, ...details }: AuditedEvent, count?: number): void {
+  #enter({ type, time, user, ...details }: ClientAct, count?: number): void {
     if (this.#waiting.length >= MAXIMUM_WAITING) {
       this.#lost++;
       return;
@@ -181,6 +160,6 @@ const KNOWN: ReadonlySet<string> = new Set([
   'validTo',
 ]);
 
-function isRefusal({ type, status }: AuditedEvent): boolean {
+function isRefusal({ type, status }: ClientAct): boolean {
   return type.endsWith('-refused') || type === 'session-opened' || status?.startsWith('Bad') === true;
 }

@@ -1,6 +1,6 @@
 /** Use cases behind dashboard, gateway-admin and the questions to metric-store: one contract of topics, payloads and answers. */
 export { Administration, type Answer } from './administration';
-export { type AuditedEvent, ClientAudit, type ClientAuditDependencies } from './client-audit';
+export { ClientAudit, type ClientAuditDependencies } from './client-audit';
 export type { CommandDeviceRow } from './command-devices';
 export type { CommandList } from './command-list';
 export type { CommandDetails, CommandRow, DefinitionRow } from './command-rows';

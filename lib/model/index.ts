@@ -1,3 +1,4 @@
+export * from './client-act';
 export * from './clock';
 export * from './command';
 export * from './command-doors';

@@ -2,7 +2,15 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ServerSecureChannelLayer as Channel, OPCUAServer, StatusCode } from 'node-opcua';
-import { type Clock, Emitter, errorText, type LogEntry, type Logger, type Unsubscribe } from '../../model';
+import {
+  type ClientAct,
+  type Clock,
+  Emitter,
+  errorText,
+  type LogEntry,
+  type Logger,
+  type Unsubscribe,
+} from '../../model';
 import type { Library } from '../library';
 import type { RepeatedEntries } from '../repeated';
 import { thumbprintOfDer } from './certificate-summary';
@@ -10,7 +18,7 @@ import type { Identities } from './identities';
 import type { Pki } from './pki';
 import type { LoginRefusal } from './user-manager';
 
-export interface ClientEvent {
+export interface ClientEvent extends ClientAct {
   readonly type:
     | 'session-opened'
     | 'session-activated'
@@ -27,37 +35,8 @@ export interface ClientEvent {
     | 'called'
     /** The certificate of the server itself ends soon, or has ended. */
     | 'certificate-expires';
-  /** ms UTC */
-  readonly time: number;
-  /** Remote IP address. */
-  readonly address: string;
-  /** Name the client gave its session. */
-  readonly session?: string;
-  /** Name of the client program. */
-  readonly application?: string;
-  /** User name, also of one who logs in with a certificate; `anonymous` without login. */
-  readonly user?: string;
-  /** e.g. `Basic256Sha256/SignAndEncrypt` */
-  readonly security?: string;
-  /** Why it was refused or ended. */
-  readonly reason?: string;
-  /** SHA-1 thumbprint of a refused certificate, and the file it lies in. */
-  readonly thumbprint?: string;
+  /** The file that a refused certificate lies in. */
   readonly file?: string;
-  /** Node id of what was written, or of the object whose method was called. */
-  readonly node?: string;
-  /** Name of the attribute that was written, e.g. `Value`. */
-  readonly attribute?: string;
-  /** Node id of the method that was called. */
-  readonly method?: string;
-  /** What was written, or the arguments of the call, as text of at most 256 characters; absent where it may be secret. */
-  readonly value?: string;
-  /** Status code of the answer, e.g. `BadUserAccessDenied`. */
-  readonly status?: string;
-  /** Id of the command that was made of it. */
-  readonly command?: string;
-  /** When the certificate ends, ms UTC. */
-  readonly validTo?: number;
 }
 
 export interface ConnectedClient {

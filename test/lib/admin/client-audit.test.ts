@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type AuditedEvent, ClientAudit } from '../../../lib/admin';
-import type { NewJournalEntry } from '../../../lib/model';
+import { ClientAudit } from '../../../lib/admin';
+import type { ClientAct, NewJournalEntry } from '../../../lib/model';
 import { capturedLogger } from '../../support/captured-logger';
 import { ManualClock } from '../../support/manual-clock';
 
@@ -28,7 +28,7 @@ function setUp(commit?: (entries: readonly NewJournalEntry[]) => Promise<void>):
   return { audit, clock, stored, batches: () => batches, warnings: () => entries.length };
 }
 
-const event = (type: string, more: Partial<AuditedEvent> = {}): AuditedEvent => ({
+const event = (type: string, more: Partial<ClientAct> = {}): ClientAct => ({
   type,
   time: 1,
   address: '192.0.2.1',
